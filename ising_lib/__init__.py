@@ -1,0 +1,40 @@
+"""The inverse Ising problem with data augmented by a diffusion model.
+
+Modules in the order in which data walks through them::
+
+    ising → exact, sampling → ddpm (+ denoisers) → erasure → metrics → plotting
+                  datasets      stopping     imputation
+
+``experiments`` is the only module that knows the whole walk.  Submodules load on first use,
+so ``import ising_lib`` costs nothing and needs neither torch, matplotlib nor numba.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "datasets",
+    "ddpm",
+    "denoisers",
+    "erasure",
+    "exact",
+    "experiments",
+    "imputation",
+    "ising",
+    "metrics",
+    "plotting",
+    "sampling",
+    "stopping",
+    "store",
+]
+
+
+def __getattr__(name):
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,313 @@
+"""Denoising diffusion (DDPM) on spins: noise schedule, training, sampling, analog bits, checkpoints.
+
+Ho, Jain, Abbeel (2020) and Chen, Zhang, Hinton (2023); thesis Sec. 2.2, 2.3 and Appendix A.  Spins are
+treated as real numbers while they are noised and denoised, and become spins again by their sign.
+"""
+
+import copy
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from ising_lib import _checks, denoisers
+from ising_lib.denoisers import torch_generator
+
+log = logging.getLogger("ising_lib")
+
+_FORMAT = "ising_lib-ddpm-1"
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseSchedule:
+    """β_1 … β_T, with α_t = 1 − β_t and ᾱ_t = α_1 α_2 … α_t  (thesis Eq. 17, 25, 28).
+
+    Steps count from 1, as in the thesis: entry t−1 of each array belongs to step t.
+
+    Args:
+        betas: (T,), each in (0, 1).
+    """
+
+    betas: np.ndarray
+
+    def __post_init__(self):
+        betas = np.array(self.betas, dtype=np.float64)
+        if betas.ndim != 1 or betas.size == 0 or not ((betas > 0) & (betas < 1)).all():
+            raise ValueError("betas must be a vector of numbers strictly between 0 and 1")
+        betas.setflags(write=False)
+        object.__setattr__(self, "betas", betas)
+
+    @classmethod
+    def linear(cls, n_steps=1000, first=1e-4, last=0.02):
+        """β_t rising linearly from ``first`` to ``last``  (Ho et al. 2020)."""
+        _checks.count("n_steps", n_steps)
+        return cls(np.linspace(first, last, n_steps))
+
+    @classmethod
+    def cosine(cls, n_steps=1000, offset=0.008):
+        """ᾱ_t ∝ cos²(π/2 (t/T + s)/(1 + s)), β_t at most 0.999  (Nichol and Dhariwal 2021)."""
+        _checks.count("n_steps", n_steps)
+        angles = (np.arange(n_steps + 1) / n_steps + offset) / (1 + offset) * np.pi / 2
+        kept = np.cos(angles) ** 2
+        return cls(np.minimum(1 - kept[1:] / kept[:-1], 0.999))
+
+    @property
+    def n_steps(self):
+        """T."""
+        return self.betas.size
+
+    @property
+    def alphas(self):
+        """α_t, shape (T,)."""
+        return 1 - self.betas
+
+    @property
+    def alphas_bar(self):
+        """ᾱ_t, shape (T,): what is left of the signal's square after t steps."""
+        return np.cumprod(self.alphas)
+
+    def subsequence(self, n_steps):
+        """``n_steps`` of the steps 1 … T, evenly spaced, both ends kept, rising."""
+        _checks.count("n_steps", n_steps, maximum=self.n_steps)
+        return np.unique(np.linspace(self.n_steps, 1, n_steps).round().astype(np.int64))
+
+
+def add_noise(schedule, clean, t, noise):
+    """σ_t = √ᾱ_t σ_0 + √(1 − ᾱ_t) ε̄  (thesis Eq. 17 and 28).
+
+    Args:
+        schedule: gives ᾱ_t.
+        clean: σ_0, tensor (B, M).
+        t: whole steps 1 … T, tensor (B,).
+        noise: ε̄, standard normal tensor (B, M).
+
+    Returns:
+        torch.Tensor: σ_t (B, M).
+    """
+    kept = torch.as_tensor(schedule.alphas_bar, dtype=clean.dtype, device=clean.device)[t - 1, None]  # (B, 1)
+    return kept.sqrt() * clean + (1 - kept).sqrt() * noise
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStep:
+    """The state after one update.
+
+    Attributes:
+        iteration: updates made so far, from 1.
+        loss: L_simple of this batch, before the update.
+        denoiser: the running average of the weights, a live module that goes on changing: sample from
+            it at once, or deepcopy it.
+    """
+
+    iteration: int
+    loss: float
+    denoiser: torch.nn.Module
+
+
+def train(
+    denoiser,
+    schedule,
+    spins,
+    *,
+    n_iterations,
+    rng,
+    batch_size=256,
+    learning_rate=5e-4,
+    average=0.999,
+    precision="auto",
+    device="cpu",
+):
+    """Minimise L_simple = E ‖ε̄ − ε̂(σ_t, t)‖² / M by Adam; yield after every update  (thesis Eq. 22, 44).
+
+    A generator, so that the loop body belongs to the caller: it checkpoints, logs, measures, stops::
+
+        for step in ddpm.train(denoiser, schedule, spins, n_iterations=4000, rng=rng):
+            if step.iteration % 1000 == 0:
+                print(step.iteration, step.loss)
+
+    The caller's ``denoiser`` is not touched; ``step.denoiser`` is the exponential average of its trained
+    copy.  Without an average the inferred couplings jump about from one checkpoint to the next.
+
+    Args:
+        denoiser: the initial network, see ``denoisers``.
+        schedule: the noise levels; t is drawn uniformly from 1 … T.
+        spins: the observed samples (N, M) of ±1; batches are drawn from them with replacement.
+        n_iterations: updates.
+        rng: stream of the batches, of t and of the noise.
+        batch_size, learning_rate: of Adam.
+        average: decay of the weights' average per update, in [0, 1); 0 is no average.
+        precision: "bfloat16", "float32", or "auto": bfloat16 where the CPU multiplies it in hardware.
+        device: "cpu", "cuda" or "mps".
+
+    Yields:
+        TrainingStep
+    """
+    spins = _checks.spins("spins", spins)
+    _checks.count("n_iterations", n_iterations)
+    _checks.count("batch_size", batch_size)
+    _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
+    if not 0 <= average < 1:
+        raise ValueError(f"average must be in [0, 1), got {average}")
+    low_precision = resolve_precision(precision, device) == "bfloat16"
+    random = torch_generator(rng, device)
+    denoiser = copy.deepcopy(denoiser).to(device).train()
+    averaged = copy.deepcopy(denoiser).eval().requires_grad_(False)
+    live, kept = list(denoiser.parameters()), list(averaged.parameters())
+    data = torch.as_tensor(spins, dtype=torch.float32, device=device)  # (N, M)
+    optimiser = torch.optim.Adam(live, lr=learning_rate, fused=True)
+    for iteration in range(1, n_iterations + 1):
+        rows = torch.randint(len(data), (batch_size,), generator=random, device=device)
+        t = torch.randint(1, schedule.n_steps + 1, (batch_size,), generator=random, device=device)
+        noise = torch.randn((batch_size, data.shape[1]), generator=random, device=device)  # (B, M)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=low_precision):
+            predicted = denoiser(add_noise(schedule, data[rows], t, noise), t)
+        loss = functional.mse_loss(predicted.float(), noise)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        torch._foreach_lerp_(kept, live, 1 - average)
+        yield TrainingStep(iteration, loss.item(), averaged)
+
+
+@torch.no_grad()
+def sample(
+    denoiser,
+    schedule,
+    n_samples,
+    *,
+    rng,
+    n_steps=50,
+    batch_size=2048,
+    precision="auto",
+    device="cpu",
+    progress=False,
+):
+    """Draw samples by ancestral sampling from pure noise  (thesis Eq. 31, 33 and 41).
+
+    With r < t neighbours in the chosen sub-sequence of steps and α = ᾱ_t/ᾱ_r,
+
+        σ_r = (σ_t − (1 − α)/√(1 − ᾱ_t) ε̂(σ_t, t)) / √α + √((1 − α)(1 − ᾱ_r)/(1 − ᾱ_t)) z,
+
+    where z is standard normal, and absent in the last step.  The thesis prints a plus sign and omits a
+    bar in Eq. 41; with the plus the samples diverge.
+
+    Args:
+        denoiser: a trained network, see ``denoisers``.
+        schedule: the schedule it was trained with.
+        n_samples: N.
+        rng: stream of the noise.
+        n_steps: steps actually taken of the schedule's T; T itself gives every step.
+        batch_size: samples denoised at once; about 2,000 fit the cache.
+        precision, device: as in ``train``.
+        progress: show a bar on standard error.
+
+    Returns:
+        numpy.ndarray: (N, M) float32, analog bits near ±1; ``to_spins`` makes them spins.
+    """
+    _checks.count("n_samples", n_samples)
+    _checks.count("batch_size", batch_size)
+    dtype = getattr(torch, resolve_precision(precision, device))
+    random = torch_generator(rng, device)
+    n_spins = denoiser.config["n_spins"]
+    network = copy.deepcopy(denoiser).to(device=device, dtype=dtype).eval()
+    coefficients = _ancestral_coefficients(schedule, schedule.subsequence(n_steps))
+    samples = np.empty((n_samples, n_spins), dtype=np.float32)
+    starts = range(0, n_samples, batch_size)
+    for start in tqdm(starts, desc="sampling", unit="batch", disable=not progress, leave=False):
+        x = torch.randn(
+            (min(batch_size, n_samples - start), n_spins), generator=random, device=device
+        )  # (B, M)
+        for t, shrink, pull, spread in coefficients:
+            step = torch.tensor([t], device=device)  # one step for the whole batch
+            noise = network(x.to(dtype), step).float()
+            x = shrink * (x - pull * noise)
+            if spread > 0:
+                x += spread * torch.randn(x.shape, generator=random, device=device)
+        samples[start : start + len(x)] = x.cpu().numpy()
+    return samples
+
+
+def _ancestral_coefficients(schedule, steps):
+    """(t, 1/√α, (1−α)/√(1−ᾱ_t), σ_q) for each step of a rising sub-sequence, from the noisiest down."""
+    kept = schedule.alphas_bar[steps - 1]  # ᾱ_t
+    before = np.concatenate([[1.0], kept[:-1]])  # ᾱ_r of the next cleaner step; 1 at the end
+    alpha = kept / before
+    pull = (1 - alpha) / np.sqrt(1 - kept)
+    spread = np.sqrt((1 - alpha) * (1 - before) / (1 - kept))  # Eq. 33
+    rows = zip(steps.tolist(), (1 / np.sqrt(alpha)).tolist(), pull.tolist(), spread.tolist(), strict=True)
+    return list(rows)[::-1]
+
+
+def to_spins(x):
+    """Analog bits (N, M) to spins (N, M) int8: the sign, and +1 at exactly zero  (thesis Sec. 2.3)."""
+    return np.where(np.asarray(x) >= 0, np.int8(1), np.int8(-1))
+
+
+def resolve_precision(precision, device="cpu"):
+    """ "bfloat16" or "float32"; "auto" asks the hardware, and says so when it has to do without."""
+    _checks.choice("precision", precision, ("auto", "bfloat16", "float32"))
+    if precision != "auto":
+        return precision
+    if torch.device(device).type == "cuda":
+        supported = torch.cuda.is_bf16_supported()
+    elif torch.device(device).type == "cpu":
+        supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    else:
+        supported = False
+    if not supported:
+        log.warning("no bfloat16 units on this %s: computing in float32, about three times slower", device)
+    return "bfloat16" if supported else "float32"
+
+
+def save(path, denoiser, schedule):
+    """Write network and schedule to one .safetensors file: numbers and JSON only, no pickle.
+
+    The file is written aside and then renamed, so that no reader ever sees half of it.
+    """
+    path = Path(path)
+    tensors = {f"denoiser.{name}": value.contiguous().cpu() for name, value in denoiser.state_dict().items()}
+    tensors["schedule.betas"] = torch.from_numpy(schedule.betas.copy())
+    header = {"format": _FORMAT, "denoiser": type(denoiser).__name__, "config": json.dumps(denoiser.config)}
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        save_file(tensors, aside, metadata=header)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def load(path):
+    """Read what ``save`` wrote.
+
+    Returns:
+        tuple: (denoiser, schedule).
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is damaged, or is not a checkpoint of this package.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path must name a checkpoint, got {str(path)!r}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
+    except Exception as error:  # safetensors raises its own kinds, none of them documented
+        raise ValueError(f"path must name a checkpoint, got {str(path)!r}: damaged file ({error})") from error
+    if header.get("format") != _FORMAT or header["denoiser"] not in vars(denoisers):
+        raise ValueError(f"path must name a checkpoint of ising_lib, got {str(path)!r}: other content")
+    make = getattr(denoisers, header["denoiser"])
+    denoiser = make(
+        **json.loads(header["config"]), rng=np.random.default_rng(0)
+    )  # weights are replaced below
+    prefix = "denoiser."
+    denoiser.load_state_dict({n[len(prefix) :]: v for n, v in tensors.items() if n.startswith(prefix)})
+    return denoiser, NoiseSchedule(tensors["schedule.betas"].numpy())

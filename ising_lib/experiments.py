@@ -1,0 +1,353 @@
+"""The whole walk, from truth or recording to inferred models: frozen configs in, stored runs out.
+
+    run = experiments.run(experiments.Augmentation(n_spins=20, n_observed=1000))
+    run["variance"], run.model("augmented"), run.provenance["seconds"]
+
+A run that is stored is read; any other is computed on the spot, with a progress bar, and cached.
+"""
+
+import concurrent.futures
+import dataclasses
+import datetime
+import multiprocessing
+import os
+import platform
+import subprocess
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import threadpoolctl
+import torch
+from tqdm import tqdm
+
+import ising_lib
+from ising_lib import (
+    _checks,
+    datasets,
+    ddpm,
+    denoisers,
+    erasure,
+    ising,
+    metrics,
+    sampling,
+    stopping,
+    store,
+)
+
+FIRST_CHECKPOINT = 250  # updates; before that the samples are noise
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the diffusion model is trained, watched and sampled; what the thesis leaves open is chosen here.
+
+    Args:
+        n_iterations: updates, the longest training.
+        n_checkpoints: how often to look, evenly spaced on a logarithmic scale, the end included.
+        n_monitor: samples drawn at each look, for Var E and for the error curve.
+        n_augmented: samples drawn at the stopping point, for the final inference.
+        stop: end the training at the stopping point instead of going on to n_iterations.
+        n_noise_levels: T of the linear schedule.
+        n_sampling_steps: of these T, steps taken when sampling.
+        batch_size, learning_rate, average, precision, device: as in ``ddpm.train``.
+    """
+
+    n_iterations: int = 16_000
+    n_checkpoints: int = 16
+    n_monitor: int = 20_000
+    n_augmented: int = 100_000
+    stop: bool = False
+    n_noise_levels: int = 1000
+    n_sampling_steps: int = 50
+    batch_size: int = 256
+    learning_rate: float = 5e-4
+    average: float = 0.999
+    precision: str = "auto"
+    device: str = "cpu"
+
+    def __post_init__(self):
+        for name in ("n_iterations", "n_checkpoints", "n_monitor", "n_augmented"):
+            _checks.count(name, getattr(self, name))
+
+    def checkpoints(self):
+        """The iterations at which to look, rising."""
+        first = min(FIRST_CHECKPOINT, max(1, self.n_iterations // 8))
+        grid = np.geomspace(first, self.n_iterations, self.n_checkpoints)
+        return np.unique(grid.round().astype(int))
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Known truth: how well does the Erasure Machine do on augmented against observed samples?
+
+    Thesis Fig. 5, 7, 8, 9, 10.
+
+    Args:
+        n_spins: M.
+        n_observed: N, and as many test samples for the stopping rule.
+        coupling_scale, field_scale: g of the couplings and of the fields.
+        seed: of everything; another seed is another truth, other samples, another training.
+        training: the diffusion model.
+    """
+
+    experiment = "augmentation"
+    version = 1
+
+    n_spins: int = 40
+    n_observed: int = 4000
+    coupling_scale: float = 1.0
+    field_scale: float = 1.0
+    seed: int = 0
+    training: Training = Training()
+
+    def __post_init__(self):
+        _checks.count("n_spins", self.n_spins, minimum=2)
+        _checks.count("n_observed", self.n_observed, minimum=2)
+        _checks.count("seed", self.seed, minimum=0)
+
+    def compute(self, progress):
+        """The arrays of this run."""
+        truth = ising.gaussian(
+            self.n_spins, self.coupling_scale, self.field_scale, rng=stream(self.seed, "truth")
+        )
+        observed, test = (
+            sampling.sample(truth, self.n_observed, rng=stream(self.seed, name))
+            for name in ("observed", "test")
+        )
+        return {"truth": truth.to_vector(), **watch(observed, test, self.training, self.seed, progress)}
+
+
+@dataclass(frozen=True)
+class Retina:
+    """The recording: as ``Augmentation``, with training and test samples instead of a truth.
+
+    Thesis Fig. 12, 13, 14.  The run holds models and numbers only, never samples of the recording.
+
+    Args:
+        n_spins: the most active neurons.
+        n_observed, n_test: training and test samples.
+        seed: of the split and of the training.
+        training: the diffusion model.
+    """
+
+    experiment = "retina"
+    version = 1
+
+    n_spins: int = 40
+    n_observed: int = 8000
+    n_test: int = 1000
+    seed: int = 0
+    training: Training = Training()
+
+    def __post_init__(self):
+        _checks.count("n_spins", self.n_spins, minimum=2)
+        _checks.count("seed", self.seed, minimum=0)
+
+    def samples(self):
+        """Observed and test samples, drawn anew from the recording: the same at every call."""
+        spins, _ = datasets.most_active_spins(datasets.load_retina(), self.n_spins)
+        return datasets.split(spins, self.n_observed, self.n_test, rng=stream(self.seed, "split"))
+
+    def compute(self, progress):
+        """The arrays of this run."""
+        return watch(*self.samples(), self.training, self.seed, progress)
+
+
+def watch(observed, test, training, seed, progress):
+    """Train on the observed samples; look at each checkpoint; augment at the stopping point.
+
+    Args:
+        observed, test: (N, M) and (N', M) of ±1.
+        training: Training.
+        seed: of the named streams.
+        progress: a tqdm bar to advance by one per update.
+
+    Returns:
+        dict: ``observed`` (L,) parameters fitted to the observed samples, ``observed_epsilon``,
+        ``observed_line`` and ``test_line`` (Var E); for each of K checkpoints ``iterations``, ``loss``
+        (mean since the last look), ``variance``, ``monitored`` (K, L) parameters fitted to n_monitor
+        samples, ``copies`` (share of them equal to an observed sample); ``stop_index``,
+        ``stop_iteration``, ``stop_crossed``; and ``augmented`` (L,), ``augmented_epsilon``, fitted to
+        n_augmented samples drawn at checkpoint stop_index.
+    """
+    fit = erasure.fit(observed)
+    lines = [stopping.energy_variance(spins, fit.model) for spins in (test, observed)]
+    schedule = ddpm.NoiseSchedule.linear(training.n_noise_levels)
+    device = {"precision": training.precision, "device": training.device}
+    draw = {"schedule": schedule, "n_steps": training.n_sampling_steps, **device}
+    denoiser = denoisers.ResidualMLP(
+        observed.shape[1], training.n_noise_levels, rng=stream(seed, "initial weights")
+    )
+    steps = ddpm.train(
+        denoiser,
+        schedule,
+        observed,
+        n_iterations=training.n_iterations,
+        rng=stream(seed, "training"),
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        average=training.average,
+        **device,
+    )
+    checkpoints = training.checkpoints()
+    looks, losses, augmented = [], [], None
+    for step in steps:
+        progress.update()
+        losses.append(step.loss)
+        if step.iteration not in checkpoints:
+            continue
+        looks.append(_look(step, losses, observed, fit.model, training.n_monitor, draw, seed))
+        losses = []
+        point = stopping.crossing(
+            [look["iterations"] for look in looks], [look["variance"] for look in looks], *lines
+        )
+        last = step.iteration == training.n_iterations
+        if augmented is None and (point.crossed or last):
+            spins = _draw(step.denoiser, training.n_augmented, draw, stream(seed, "augmented"))
+            augmented = erasure.fit(spins)
+        if point.crossed and training.stop:
+            break
+    return {
+        "observed": fit.model.to_vector(),
+        "observed_epsilon": fit.epsilon,
+        "test_line": lines[0],
+        "observed_line": lines[1],
+        **{name: np.array([look[name] for look in looks]) for name in looks[0]},
+        "stop_index": point.index,
+        "stop_iteration": point.iteration,
+        "stop_crossed": point.crossed,
+        "augmented": augmented.model.to_vector(),
+        "augmented_epsilon": augmented.epsilon,
+    }
+
+
+def _look(step, losses, observed, model, n_samples, draw, seed):
+    """Sample from a checkpoint with a stream of its own, so that looking never changes the training."""
+    spins = _draw(step.denoiser, n_samples, draw, stream(seed, f"look {step.iteration}"))
+    fit = erasure.fit(spins)
+    return {
+        "iterations": step.iteration,
+        "loss": np.mean(losses),
+        "variance": stopping.energy_variance(spins, model),
+        "monitored": fit.model.to_vector(),
+        "monitored_epsilon": fit.epsilon,
+        "copies": np.mean(metrics.nearest_distance(spins, observed) == 0),
+    }
+
+
+def _draw(denoiser, n_samples, draw, rng):
+    return ddpm.to_spins(ddpm.sample(denoiser, n_samples=n_samples, rng=rng, **draw))
+
+
+def stream(seed, name):
+    """The random stream ``name`` of a seed: independent of all other names, whatever order they come in."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def with_seeds(config, seeds):
+    """The same config once for each seed."""
+    return [dataclasses.replace(config, seed=seed) for seed in seeds]
+
+
+def describe(config):
+    """A config as plain data: what is hashed into the run's name and shown under a figure."""
+    return {"experiment": config.experiment, "version": config.version, **dataclasses.asdict(config)}
+
+
+def run(config, *, position=0):
+    """The run of a config: stored, or computed now on one thread and cached.
+
+    Args:
+        config: Augmentation or Retina.
+        position: line of the progress bar, when several runs are computed at once.
+
+    Returns:
+        store.Run
+    """
+    plain = describe(config)
+    found = store.find(plain)
+    if found is not None:
+        return found
+    with store.lock(plain):  # somebody else may have finished it while we waited
+        found = store.find(plain)
+        return found if found is not None else _compute(config, plain, position)
+
+
+def _compute(config, plain, position):
+    started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the same sums in the same order, however many cores there are
+    bar = tqdm(
+        total=config.training.n_iterations,
+        desc=f"{config.experiment}, seed {config.seed}, {ddpm.resolve_precision(config.training.precision)}",
+        unit="it",
+        position=position,
+        mininterval=1.0,
+        leave=False,
+    )
+    try:
+        with threadpoolctl.threadpool_limits(1), bar:
+            arrays = config.compute(bar)
+    finally:
+        torch.set_num_threads(threads)
+    precision = ddpm.resolve_precision(config.training.precision, config.training.device)
+    provenance = {
+        "ising_lib": ising_lib.__version__,
+        "commit": commit(),
+        "machine": machine(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "precision": precision,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - clock, 1),
+    }
+    return store.write(plain, arrays, provenance)
+
+
+def run_all(configs, *, jobs=None):
+    """The runs of several configs; those not stored are computed side by side, one core each.
+
+    Args:
+        configs: Augmentation or Retina configs.
+        jobs: runs at once; by default as many as there are cores.
+
+    Returns:
+        list of store.Run: in the order of ``configs``.
+    """
+    configs = list(configs)
+    missing = [config for config in configs if store.find(describe(config)) is None]
+    jobs = min(len(missing), jobs or os.cpu_count() or 1)
+    if jobs > 1:
+        spawn = multiprocessing.get_context("spawn")  # a forked torch can hang
+        with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
+            waiting = [pool.submit(run, config, position=n % jobs) for n, config in enumerate(missing)]
+            for future in concurrent.futures.as_completed(waiting):
+                future.result()
+    return [run(config) for config in configs]
+
+
+def commit():
+    """The commit of the code, "+" appended where ``ising_lib`` differs from it; "unknown" outside a clone."""
+    folder = Path(__file__).parent
+    try:
+        head, changed = (
+            subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+            for command in (["git", "rev-parse", "--short=10", "HEAD"], ["git", "status", "--porcelain", "."])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+" if changed else "")
+
+
+def machine():
+    """The processor's name and the number of cores."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].split(":")[1].strip() if lines else name
+    return f"{name}, {os.cpu_count()} cores"

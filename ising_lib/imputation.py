@@ -1,0 +1,147 @@
+"""Fill in missing spins from a model: by the most probable joint state, or spin by spin.
+
+Missing spins are 0.  Given the known ones, the missing spins follow a small Ising model with the same
+couplings among them and fields h_i + Σ_{j known} J_ij σ_j  (thesis Sec. 3.4).  Up to 20 of them are
+enumerated exactly; more are sampled.
+"""
+
+import numpy as np
+
+from ising_lib import _checks, exact
+from ising_lib.ising import block_energy
+
+MAX_ENUMERATED = exact.MAX_SPINS
+_ANNEALING = np.geomspace(0.1, 10.0, 200)  # inverse temperatures, one sweep each
+_RESTARTS = 4
+_BURN_IN, _SWEEPS = 200, 1000
+
+
+def impute(model, spins, rule="argmax", *, rng=None):
+    """Replace the zeros in ``spins``.
+
+    Args:
+        model: the inferred (h, J).
+        spins: (N, M) of −1, 0 (missing) and +1; each sample may miss other spins.
+        rule: "argmax", the joint state that maximises p(σ_missing | σ_known), as in the thesis; or
+            "marginal", each spin's more probable value, which makes the fewest errors per spin.
+        rng: needed only when some sample misses more than 20 spins: argmax then takes the best of four
+            annealed heat baths, marginal averages over a heat bath.
+
+    Returns:
+        numpy.ndarray: (N, M) int8 of ±1; the known spins are untouched.
+
+    Raises:
+        ValueError: more than 20 spins missing and no ``rng``.
+    """
+    _checks.choice("rule", rule, ("argmax", "marginal"))
+    if rule == "marginal":
+        spins = _checks.spins("spins", spins, model.n_spins, allow_missing=True)
+        filled = np.where(probability_up(model, spins, rng=rng) >= 0.5, 1, -1).astype(np.int8)
+        return np.where(spins == 0, filled, spins)
+    return _fill(model, spins, rng, _most_probable, _anneal).astype(np.int8)
+
+
+def probability_up(model, spins, *, rng=None):
+    """p(σ_i = +1 | known spins) for each missing spin; 0 or 1 for the known ones.
+
+    Args:
+        model, spins, rng: as in ``impute``.
+
+    Returns:
+        numpy.ndarray: (N, M) float64.
+    """
+    return (1 + _fill(model, spins, rng, _mean_spins, _sample_mean)) / 2
+
+
+def _fill(model, spins, rng, enumerate_one, sample_many):
+    """Fill each row with values for its missing spins, exactly where they can be enumerated."""
+    spins = _checks.spins("spins", spins, model.n_spins, allow_missing=True)
+    filled = spins.astype(np.float64)
+    n_missing = (spins == 0).sum(1)
+    small = np.flatnonzero((n_missing > 0) & (n_missing <= MAX_ENUMERATED))
+    large = np.flatnonzero(n_missing > MAX_ENUMERATED)
+    if large.size:
+        if rng is None:
+            raise ValueError(
+                f"rng is needed because a sample misses {n_missing.max()} spins, more than the "
+                f"{MAX_ENUMERATED} that are enumerated; pass numpy.random.default_rng(seed)"
+            )
+        _checks.generator("rng", rng)
+        filled[large] = sample_many(model, spins[large], rng)
+    for row in small:
+        missing = np.flatnonzero(spins[row] == 0)
+        fields = model.fields[missing] + model.couplings[missing] @ spins[row]  # zeros add nothing
+        filled[row, missing] = enumerate_one(fields, model.couplings[np.ix_(missing, missing)])
+    return filled
+
+
+def _table(fields, couplings):
+    """Exponents Σ f σ + Σ_{i<j} J σ σ of all 2^m states as a table: half of the spins by the other half."""
+    half = len(fields) // 2
+    parts = slice(0, half), slice(half, None)
+    halves = []
+    exponents = []
+    for part in parts:
+        states = (
+            exact.configurations(len(fields[part])).astype(np.float64)
+            if len(fields[part])
+            else np.ones((1, 0))
+        )
+        own = 0.5 * np.einsum("si,ij,sj->s", states, couplings[part, part], states, optimize=True)
+        halves.append(states)
+        exponents.append(states @ fields[part] + own)
+    between = halves[0] @ couplings[parts[0], parts[1]] @ halves[1].T
+    return exponents[0][:, None] + exponents[1][None, :] + between, halves
+
+
+def _most_probable(fields, couplings):
+    table, (first, second) = _table(fields, couplings)
+    a, b = np.unravel_index(table.argmax(), table.shape)
+    return np.concatenate([first[a], second[b]])
+
+
+def _mean_spins(fields, couplings):
+    table, (first, second) = _table(fields, couplings)
+    weights = np.exp(table - table.max())
+    weights /= weights.sum()
+    return np.concatenate([weights.sum(1) @ first, weights.sum(0) @ second])
+
+
+def _heat_bath_sweep(model, spins, missing, inverse_temperature, rng):
+    """One heat-bath sweep of the missing spins of every row, in place; returns their mean given the rest."""
+    means = spins.copy()
+    for i in range(model.n_spins):
+        rows = missing[:, i]
+        means[rows, i] = np.tanh(inverse_temperature * (model.fields[i] + spins[rows] @ model.couplings[i]))
+        spins[rows, i] = np.where(rng.uniform(-1, 1, rows.sum()) < means[rows, i], 1.0, -1.0)
+    return means
+
+
+def _random_start(spins, missing, rng):
+    return np.where(missing, 2.0 * rng.integers(0, 2, spins.shape) - 1, spins)
+
+
+def _anneal(model, spins, rng):
+    missing = spins == 0
+    best, best_energy = None, None
+    for _ in range(_RESTARTS):
+        state = _random_start(spins, missing, rng)
+        for inverse_temperature in _ANNEALING:
+            _heat_bath_sweep(model, state, missing, inverse_temperature, rng)
+        energy = block_energy(state, model.fields, model.couplings)
+        if best is None:
+            best, best_energy = state, energy
+        better = energy < best_energy
+        best[better], best_energy[better] = state[better], energy[better]
+    return best
+
+
+def _sample_mean(model, spins, rng):
+    missing = spins == 0
+    state = _random_start(spins, missing, rng)
+    total = np.zeros(spins.shape)
+    for sweep in range(_BURN_IN + _SWEEPS):
+        means = _heat_bath_sweep(model, state, missing, 1.0, rng)
+        if sweep >= _BURN_IN:
+            total += means
+    return np.where(missing, total / _SWEEPS, spins)

@@ -1,0 +1,121 @@
+"""The Ising model: its parameters, its energy, random instances of it.
+
+Notation of the whole package: M spins σ_i = ±1, N samples, L = M + M(M−1)/2 parameters.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ising_lib import _checks
+
+_BLOCK = 512  # rows handled at once: their float64 temporaries stay in the second-level cache
+
+
+@dataclass(frozen=True, eq=False)
+class IsingModel:
+    """p(σ) = exp(−H(σ)) / Z with H(σ) = −Σ_i h_i σ_i − Σ_{i<j} J_ij σ_i σ_j  (thesis Eq. 1 and 2).
+
+    The temperature is 1; other temperatures are models with scaled parameters (``at``).
+
+    Args:
+        fields: h, shape (M,), in units of the temperature.
+        couplings: J, shape (M, M), symmetric with zero diagonal, in units of the temperature.
+
+    Raises:
+        ValueError: wrong shapes, values that are not finite, J not symmetric or with a diagonal.
+    """
+
+    fields: np.ndarray
+    couplings: np.ndarray
+
+    def __post_init__(self):
+        fields = np.array(self.fields, dtype=np.float64)  # copies: nobody else can alter the model
+        couplings = np.array(self.couplings, dtype=np.float64)
+        if fields.ndim != 1 or fields.size == 0:
+            raise ValueError(f"fields must have shape (M,) with M ≥ 1, got {fields.shape}")
+        if couplings.shape != (fields.size, fields.size):
+            raise ValueError(f"couplings must have shape {(fields.size,) * 2}, got {couplings.shape}")
+        if not (np.isfinite(fields).all() and np.isfinite(couplings).all()):
+            raise ValueError("fields and couplings must be finite, got NaN or infinity")
+        if not np.allclose(couplings, couplings.T, rtol=0, atol=1e-12):
+            raise ValueError("couplings must be symmetric: J_ij = J_ji")
+        if np.diagonal(couplings).any():
+            raise ValueError("couplings must have a zero diagonal: σ_i² = 1 carries no information")
+        fields.setflags(write=False)
+        couplings.setflags(write=False)
+        object.__setattr__(self, "fields", fields)
+        object.__setattr__(self, "couplings", couplings)
+
+    @property
+    def n_spins(self):
+        """M."""
+        return self.fields.size
+
+    def at(self, inverse_temperature):
+        """The model whose law is p^β: every parameter times β."""
+        return IsingModel(inverse_temperature * self.fields, inverse_temperature * self.couplings)
+
+    def to_vector(self):
+        """The L parameters as one vector: h_1 … h_M, then J_ij for i < j, row by row."""
+        return np.concatenate([self.fields, self.couplings[np.triu_indices(self.n_spins, 1)]])
+
+    @classmethod
+    def from_vector(cls, vector, n_spins):
+        """The inverse of ``to_vector``: (L,) numbers for M = n_spins."""
+        fields, couplings = split_vector(np.asarray(vector, dtype=np.float64), n_spins)
+        return cls(fields, couplings)
+
+
+def split_vector(vector, n_spins):
+    """Split (L,) into h (M,) and the symmetric J (M, M), without the checks of ``IsingModel``."""
+    n_parameters = n_spins + n_spins * (n_spins - 1) // 2
+    if vector.shape != (n_parameters,):
+        raise ValueError(f"vector must have shape ({n_parameters},) for {n_spins} spins, got {vector.shape}")
+    couplings = np.zeros((n_spins, n_spins))
+    couplings[np.triu_indices(n_spins, 1)] = vector[n_spins:]
+    return vector[:n_spins], couplings + couplings.T
+
+
+def gaussian(n_spins, coupling_scale=1.0, field_scale=1.0, *, rng):
+    """A random instance: J_ij ~ N(0, g²/M) for i < j and h_i ~ N(0, g_h²/M)  (thesis Sec. 3.1).
+
+    Args:
+        n_spins: M.
+        coupling_scale: g; the standard deviation of a coupling is g/√M.
+        field_scale: the same for the fields; the thesis uses one g for both unless it says otherwise.
+        rng: the stream that draws the couplings first, then the fields.
+
+    Returns:
+        IsingModel: with g = 1 this is a Sherrington–Kirkpatrick model near its spin-glass transition.
+    """
+    _checks.count("n_spins", n_spins)
+    _checks.real("coupling_scale", coupling_scale, low=0.0)
+    _checks.real("field_scale", field_scale, low=0.0)
+    _checks.generator("rng", rng)
+    couplings = np.triu(rng.normal(0.0, coupling_scale / np.sqrt(n_spins), (n_spins, n_spins)), 1)
+    fields = rng.normal(0.0, field_scale / np.sqrt(n_spins), n_spins)
+    return IsingModel(fields, couplings + couplings.T)
+
+
+def energy(model, spins):
+    """H(σ) = −Σ_i h_i σ_i − Σ_{i<j} J_ij σ_i σ_j for each sample  (thesis Eq. 2).
+
+    Args:
+        model: the parameters.
+        spins: (N, M) of ±1.
+
+    Returns:
+        numpy.ndarray: (N,) float64, in units of the temperature.
+    """
+    spins = _checks.spins("spins", spins, model.n_spins)
+    energies = np.empty(len(spins))
+    for start in range(0, len(spins), _BLOCK):
+        block = spins[start : start + _BLOCK].astype(np.float64)  # (≤ block, M)
+        energies[start : start + _BLOCK] = block_energy(block, model.fields, model.couplings)
+    return energies
+
+
+def block_energy(block, fields, couplings):
+    """Energies (n,) of float spins (n, M): two products with matrices, never the N × L features."""
+    return -(block @ fields) - 0.5 * np.einsum("ni,ni->n", block @ couplings, block)

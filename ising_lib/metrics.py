@@ -1,0 +1,110 @@
+"""How good is an inference: errors of parameters, recovery of missing spins, distance between samples."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ising_lib import _checks
+
+_BLOCK = 1024
+
+
+def thesis_mse(model, truth):
+    """(1/M) [Σ_i (Δh_i)² + Σ_{i<j} (ΔJ_ij)²]  (thesis Eq. 23): divided by M, not by the L parameters.
+
+    Args:
+        model: the inferred parameters.
+        truth: the true ones.
+
+    Returns:
+        float: in squared units of the temperature.
+    """
+    return float(((_vector(model, truth) - truth.to_vector()) ** 2).sum() / truth.n_spins)
+
+
+def parameter_mse(model, truth):
+    """Mean squared error per parameter: ``thesis_mse`` times 2/(M + 1)."""
+    return float(((_vector(model, truth) - truth.to_vector()) ** 2).mean())
+
+
+def _vector(model, truth):
+    if model.n_spins != truth.n_spins:
+        raise ValueError(f"model must have {truth.n_spins} spins like truth, got {model.n_spins}")
+    return model.to_vector()
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Scores of filled-in spins; "positive" is +1, a spike in neural data.
+
+    Attributes:
+        accuracy: share of missing spins filled correctly.
+        balanced_accuracy: mean of the accuracies on true −1 and on true +1; 1/2 for a constant guess.
+        recall: share of the true +1 that were filled with +1.
+        precision: share of the +1 filled in that are true; NaN when none was filled in.
+        n_missing: spins scored.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    recall: float
+    precision: float
+    n_missing: int
+
+
+def recovery(true_spins, filled_spins, missing):
+    """Score the filled-in spins against the truth  (thesis Sec. 3.4 reports the accuracy alone).
+
+    Args:
+        true_spins, filled_spins: (N, M) of ±1.
+        missing: (N, M) bool, the spins that were filled in.
+
+    Returns:
+        Recovery
+    """
+    true_spins = _checks.spins("true_spins", true_spins)
+    filled_spins = _checks.spins("filled_spins", filled_spins, true_spins.shape[1])
+    missing = np.asarray(missing)
+    if not (missing.dtype == bool and missing.shape == true_spins.shape == filled_spins.shape):
+        raise ValueError(
+            f"true_spins, filled_spins and the boolean missing must have one shape, got {true_spins.shape}, "
+            f"{filled_spins.shape} and {missing.shape} ({missing.dtype})"
+        )
+    if not missing.any():
+        raise ValueError("missing must mark at least one spin")
+    true_up, filled_up = true_spins[missing] > 0, filled_spins[missing] > 0
+    recall = _share(filled_up[true_up])
+    specificity = _share(~filled_up[~true_up])
+    return Recovery(
+        accuracy=_share(true_up == filled_up),
+        balanced_accuracy=(recall + specificity) / 2,
+        recall=recall,
+        precision=_share(true_up[filled_up]),
+        n_missing=int(missing.sum()),
+    )
+
+
+def _share(hits):
+    return float(hits.mean()) if hits.size else float("nan")
+
+
+def nearest_distance(spins, reference):
+    """Number of differing spins between each sample and its nearest in ``reference``.
+
+    Zero marks a copy: samples of an overfitted network pile up there.
+
+    Args:
+        spins: (N, M) of ±1.
+        reference: (K, M) of ±1, e.g. the observed samples.
+
+    Returns:
+        numpy.ndarray: (N,) int.
+    """
+    reference = _checks.spins("reference", reference)
+    spins = _checks.spins("spins", spins, reference.shape[1])
+    columns = reference.T.astype(np.float32)  # (M, K)
+    nearest = np.empty(len(spins), dtype=np.int64)
+    for start in range(0, len(spins), _BLOCK):
+        overlap = spins[start : start + _BLOCK].astype(np.float32) @ columns  # (≤ block, K), M − 2 × distance
+        nearest[start : start + _BLOCK] = np.rint((reference.shape[1] - overlap.max(1)) / 2)
+    return nearest

@@ -1,0 +1,135 @@
+"""How the book draws: one style, one colour per role, functions that take an Axes and return it."""
+
+import contextlib
+
+import matplotlib as mpl
+import numpy as np
+
+from ising_lib import _checks
+
+# Okabe and Ito's colours, told apart by colour-blind readers; line styles and markers repeat the
+# distinction for print.
+COLOURS = {
+    "observed": "#0072B2",
+    "augmented": "#D55E00",
+    "truth": "#000000",
+    "test": "#56B4E9",
+    "baseline": "#7F7F7F",
+    "error": "#CC79A7",
+}
+LINES = {"observed": "--", "augmented": "-", "truth": "-", "test": "-.", "baseline": ":", "error": "-"}
+MARKERS = {"observed": "s", "augmented": "o", "truth": "", "test": "^", "baseline": "d", "error": "x"}
+
+_STYLE = {
+    "figure.dpi": 110,
+    "savefig.dpi": 110,
+    "figure.facecolor": "white",  # stays legible on the book's dark theme
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4,
+    "image.interpolation": "nearest",
+}
+
+
+def style():
+    """A context in which every figure of the book is drawn: ``with plotting.style(): …``."""
+    return _named_style()
+
+
+def use_style():
+    """Set the book's style for the rest of a notebook."""
+    mpl.rcParams.update(_STYLE)
+
+
+@contextlib.contextmanager
+def _named_style():
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def curve(ax, x, values, role, label=None):
+    """Mean over seeds as a line, smallest to largest as a band.
+
+    Args:
+        ax: where to draw.
+        x: (K,).
+        values: (S seeds, K) or (K,).
+        role: who this is, which sets colour, line and marker.
+        label: for the legend; the role by default.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    _checks.choice("role", role, tuple(COLOURS))
+    values = np.atleast_2d(values)  # (S, K)
+    look = {"color": COLOURS[role], "linestyle": LINES[role], "marker": MARKERS[role]}
+    ax.plot(x, values.mean(0), label=label or role, **look)
+    if len(values) > 1:
+        ax.fill_between(x, values.min(0), values.max(0), color=COLOURS[role], alpha=0.2, linewidth=0)
+    return ax
+
+
+def level(ax, values, role, label=None):
+    """A horizontal line at the mean of ``values`` over seeds, with the band from smallest to largest."""
+    _checks.choice("role", role, tuple(COLOURS))
+    values = np.atleast_1d(values)
+    ax.axhline(values.mean(), color=COLOURS[role], linestyle=LINES[role], label=label or role)
+    if values.size > 1:
+        ax.axhspan(values.min(), values.max(), color=COLOURS[role], alpha=0.15, linewidth=0)
+    return ax
+
+
+def stopping_line(ax, iterations, label="stopping point"):
+    """Vertical lines where the rule stops, one per seed."""
+    for n, iteration in enumerate(np.atleast_1d(iterations)):
+        ax.axvline(iteration, color=COLOURS["truth"], linewidth=0.9, alpha=0.6, label=None if n else label)
+    return ax
+
+
+def matrix(ax, values, limit, title=None):
+    """A matrix of parameters, orange negative, purple positive, white zero, on a scale of ±limit.
+
+    Args:
+        ax: where to draw.
+        values: (M, M) couplings, or (M,) fields, drawn as one column.
+        limit: the value of the full colours, in units of the temperature.
+        title: above it.
+    """
+    values = np.asarray(values)
+    values = values[:, None] if values.ndim == 1 else values
+    image = ax.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+    ax.set_title(title)
+    ax.spines[:].set_visible(False)
+    if values.shape[1] == 1:
+        ax.set_xticks([])
+    return image
+
+
+def raster(ax, spins, missing=None, wrong=None, title=None):
+    """Samples as rows of squares: black −1, white +1, grey missing; wrong ones ringed.
+
+    Args:
+        ax: where to draw.
+        spins: (N, M) of ±1.
+        missing: (N, M) bool, drawn grey.
+        wrong: (N, M) bool, marked.
+        title: above it.
+    """
+    shades = np.where(np.asarray(spins) > 0, 1.0, 0.0)
+    if missing is not None:
+        shades = np.where(missing, 0.6, shades)
+    ax.imshow(shades, cmap="gray", vmin=0, vmax=1, aspect="auto")
+    if wrong is not None:
+        rows, columns = np.nonzero(wrong)
+        ax.scatter(columns, rows, s=14, facecolors="none", edgecolors=COLOURS["error"], linewidths=1.3)
+    ax.set_title(title)
+    ax.spines[:].set_visible(True)
+    return ax

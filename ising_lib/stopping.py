@@ -1,0 +1,82 @@
+"""When to stop training: the energy variance of the generated samples against two reference lines."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ising_lib import _checks
+from ising_lib.ising import energy
+
+
+@dataclass(frozen=True)
+class StoppingPoint:
+    """Where the rule stops.
+
+    Attributes:
+        index: the checkpoint to keep, an index into the arrays given to ``crossing``.
+        iteration: where the variance meets the line, between checkpoints ``index`` − 1 and ``index``,
+            interpolated along the logarithm of the iterations.
+        line: the variance it meets there.
+        crossed: False when the variance never came down to the line; then ``index`` and ``iteration``
+            are those of the last checkpoint, and whoever reports the number has to say so.
+    """
+
+    index: int
+    iteration: float
+    line: float
+    crossed: bool
+
+
+def energy_variance(spins, model):
+    """Var E = ⟨E²⟩ − ⟨E⟩² of samples under a model  (thesis Sec. 3.2).
+
+    The thesis calls it a specific heat "with M, T = 1": it is the variance of the total energy, M times
+    the specific heat per spin.
+
+    Args:
+        spins: (N, M) of ±1.
+        model: the model fitted to the observed samples, (h_obs, J_obs).
+
+    Returns:
+        float: in squared units of the temperature.
+    """
+    return float(energy(model, spins).var())
+
+
+def crossing(iterations, variance, test_line, observed_line):
+    """The thesis's stopping rule: stop where Var E of the samples comes down to the test line.
+
+    Early samples are nearly random and their variance is high; it falls as training goes on, through
+    that of fresh test samples, towards that of the observed samples, which the network ends by copying.
+    The observed line is a floor: below it the network has overfitted, whatever the test line says.  So
+    the line to meet is the higher of the two.  Thesis Sec. 3.2, Fig. 7b and 13.
+
+    Args:
+        iterations: (K,) rising numbers of updates at the checkpoints.
+        variance: (K,) Var E of the samples drawn there.
+        test_line: Var E of the test samples.
+        observed_line: Var E of the observed samples.
+
+    Returns:
+        StoppingPoint: the first crossing from above.
+    """
+    iterations = np.asarray(iterations, dtype=np.float64)
+    variance = np.asarray(variance, dtype=np.float64)
+    if iterations.ndim != 1 or iterations.size == 0 or variance.shape != iterations.shape:
+        raise ValueError(
+            f"iterations and variance must be vectors of one length, got shapes {iterations.shape} and "
+            f"{variance.shape}"
+        )
+    if (np.diff(iterations) <= 0).any() or iterations[0] <= 0:
+        raise ValueError("iterations must be positive and rising")
+    if not np.isfinite(variance).all():
+        raise ValueError("variance must be finite, got NaN or infinity")
+    line = max(_checks.real("test_line", test_line), _checks.real("observed_line", observed_line))
+    above = variance > line
+    downward = np.flatnonzero(above[:-1] & ~above[1:]) + 1
+    if downward.size == 0:
+        return StoppingPoint(len(variance) - 1, float(iterations[-1]), line, crossed=False)
+    index = int(downward[0])
+    fraction = (variance[index - 1] - line) / (variance[index - 1] - variance[index])
+    low, high = np.log(iterations[index - 1 : index + 1])
+    return StoppingPoint(index, float(np.exp(low + fraction * (high - low))), line, crossed=True)

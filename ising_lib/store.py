@@ -1,0 +1,179 @@
+"""Stored runs: one file per run, named by the hash of its config, checked whenever it is read.
+
+A run file is a plain .npz without pickle: the arrays, and a JSON text with config, provenance and a
+checksum over all of it.  Spins (int8 arrays of ±1) are packed eight to a byte.  Two places are read, in
+this order, and the second is written:
+
+* the published results, ``notebooks/results`` of the project (or the folder in ``ISING_LIB_RESULTS``);
+* the user's cache (or the folder in ``ISING_LIB_CACHE``).
+
+``publish`` copies a run from the cache to the published results.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from filelock import FileLock
+
+from ising_lib.ising import IsingModel
+
+log = logging.getLogger("ising_lib")
+
+_META = "meta"  # name of the JSON text among the arrays
+_PACKED = ".spins"  # suffix of arrays that hold packed spins
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One stored run: ``run["name"]`` is an array, ``run.model("name")`` a model from its parameters.
+
+    Attributes:
+        config: the config as plain data, with the experiment's name and version.
+        arrays: what was measured.
+        provenance: who computed it: version, commit, machine, seconds.
+    """
+
+    config: Mapping
+    arrays: Mapping
+    provenance: Mapping
+
+    def __getitem__(self, name):
+        return self.arrays[name]
+
+    def model(self, name):
+        """The IsingModel whose L parameters the array ``name`` holds."""
+        return IsingModel.from_vector(self.arrays[name], self.config["n_spins"])
+
+
+def key(config):
+    """The name of a config's file: its experiment and the first 16 hex digits of the sha256 of its JSON."""
+    return f"{config['experiment']}-{hashlib.sha256(_canonical(config)).hexdigest()[:16]}"
+
+
+def results_folder():
+    """Where published runs lie; None for an installed package without the project around it."""
+    given = os.environ.get("ISING_LIB_RESULTS")
+    if given is not None:
+        return Path(given) if given else None
+    folder = Path(__file__).parent.parent / "notebooks" / "results"
+    return folder if folder.is_dir() else None
+
+
+def cache_folder():
+    """Where this user's own runs lie."""
+    given = os.environ.get("ISING_LIB_CACHE")
+    return Path(given) if given else Path(platformdirs.user_cache_dir("ising_lib")) / "runs"
+
+
+def find(config):
+    """The stored run of this config, or None; a damaged file is named in a warning and not used."""
+    for folder in (results_folder(), cache_folder()):
+        path = folder / f"{key(config)}.npz" if folder else None
+        if path and path.is_file():
+            try:
+                return read(path)
+            except ValueError as error:
+                log.warning("%s; computing the run again", error)
+    return None
+
+
+def read(path):
+    """Read a run file.
+
+    Raises:
+        ValueError: the file is truncated, altered, or something else; the message names it.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            stored = {name: file[name] for name in file.files}
+        meta = json.loads(stored.pop(_META).tobytes())
+        checksum = meta.pop("checksum")
+    except (OSError, KeyError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"damaged run file {path} ({type(error).__name__})") from error
+    if checksum != _checksum(stored, meta):
+        raise ValueError(f"damaged run file {path} (wrong checksum)")
+    arrays = dict(_unpacked(name, array) for name, array in stored.items())
+    return Run(meta["config"], arrays, meta["provenance"])
+
+
+def write(config, arrays, provenance):
+    """Write a run into the cache, aside and then renamed; return it as it will be read."""
+    stored = dict(_packed(name, np.asarray(array)) for name, array in arrays.items())
+    meta = {"config": config, "provenance": provenance}
+    meta["checksum"] = _checksum(stored, meta)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{_META: np.frombuffer(_canonical(meta), dtype=np.uint8)}, **stored)
+    path = cache_folder() / f"{key(config)}.npz"
+    _write_aside(path, buffer.getvalue())
+    return read(path)
+
+
+def publish(config):
+    """Copy a run from the cache to the published results, and return its path there."""
+    folder = results_folder()
+    if folder is None:
+        raise ValueError("ISING_LIB_RESULTS must name a folder: there is no project around this package")
+    source, target = (place / f"{key(config)}.npz" for place in (cache_folder(), folder))
+    if not target.is_file():
+        read(source)  # never publish a damaged file
+        _write_aside(target, source.read_bytes())
+    return target
+
+
+def lock(config):
+    """A lock that two processes wanting the same run share: the second waits, then finds it stored."""
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{key(config)}.lock")
+
+
+def _write_aside(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(Path(__file__), aside)  # mkstemp makes private files
+        Path(aside).replace(path)
+    finally:
+        Path(aside).unlink(missing_ok=True)
+
+
+def _canonical(data):
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _checksum(stored, meta):
+    digest = hashlib.sha256(_canonical(meta))
+    for name in sorted(stored):
+        array = np.ascontiguousarray(stored[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _packed(name, array):
+    if array.dtype != np.int8:
+        return name, array
+    bits = np.packbits(array > 0, axis=-1)
+    return f"{name}{_PACKED}{array.shape[-1]}", bits
+
+
+def _unpacked(name, array):
+    plain, packed, width = name.partition(_PACKED)
+    if not packed:
+        return name, array
+    return plain, (2 * np.unpackbits(array, axis=-1, count=int(width)).astype(np.int8) - 1).astype(np.int8)
