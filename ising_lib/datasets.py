@@ -76,7 +76,7 @@ def _fetch():
     except (OSError, ValueError) as error:  # no network, no such page, or other bytes than published
         raise DatasetNotFound(
             f"the retina recording is not on this machine and could not be fetched ({type(error).__name__}). "
-            f"Three ways to get it: (1) go online and try again; (2) download {FILE_NAME} from {RECORD}, put it "
+            f"Three ways to get it: (1) go online and try again; (2) download {FILE_NAME} from {RECORD} "
             f"into {cache}; (3) keep it anywhere and set ISING_LIB_DATA to its path."
         ) from error
 

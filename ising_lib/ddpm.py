@@ -142,7 +142,8 @@ def train(
         n_iterations: updates.
         rng: stream of the batches, of t and of the noise.
         batch_size, learning_rate: of Adam.
-        average: decay of the weights' average per update, in [0, 1); 0 is no average.
+        average: decay of the weights' average per update, in [0, 1); 0 is no average. The decay at
+            update n is at most n/(n + 9).
         precision: "bfloat16", "float32", or "auto": bfloat16 where the CPU multiplies it in hardware.
         device: "cpu", "cuda" or "mps".
 
@@ -172,7 +173,9 @@ def train(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        torch._foreach_lerp_(kept, live, 1 - average)
+        # early on the window is a tenth of the training so far, else the initial weights would linger in it
+        decay = min(average, iteration / (iteration + 9))
+        torch._foreach_lerp_(kept, live, 1 - decay)
         yield TrainingStep(iteration, loss.item(), averaged)
 
 
@@ -184,7 +187,7 @@ def sample(
     *,
     rng,
     n_steps=50,
-    batch_size=2048,
+    batch_size=512,
     precision="auto",
     device="cpu",
     progress=False,
@@ -204,7 +207,7 @@ def sample(
         n_samples: N.
         rng: stream of the noise.
         n_steps: steps actually taken of the schedule's T; T itself gives every step.
-        batch_size: samples denoised at once; about 2,000 fit the cache.
+        batch_size: samples denoised at once; 500 keep the activations in the cache.
         precision, device: as in ``train``.
         progress: show a bar on standard error.
 
@@ -299,7 +302,8 @@ def load(path):
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dict
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
     except Exception as error:  # safetensors raises its own kinds, none of them documented
         raise ValueError(f"path must name a checkpoint, got {str(path)!r}: damaged file ({error})") from error
     if header.get("format") != _FORMAT or header["denoiser"] not in vars(denoisers):

@@ -170,8 +170,9 @@ def watch(observed, test, training, seed, progress):
         ``observed_line`` and ``test_line`` (Var E); for each of K checkpoints ``iterations``, ``loss``
         (mean since the last look), ``variance``, ``monitored`` (K, L) parameters fitted to n_monitor
         samples, ``copies`` (share of them equal to an observed sample); ``stop_index``,
-        ``stop_iteration``, ``stop_crossed``; and ``augmented`` (L,), ``augmented_epsilon``, fitted to
-        n_augmented samples drawn at checkpoint stop_index.
+        ``stop_iteration``, ``stop_crossed``; and, from n_augmented samples drawn at checkpoint stop_index,
+        ``augmented`` (L,) and ``augmented_epsilon``; the same from the first ``sizes`` (K') of them alone,
+        ``by_size`` (K', L), and together with the observed samples, ``by_size_with_observed`` (K', L).
     """
     fit = erasure.fit(observed)
     lines = [stopping.energy_variance(spins, fit.model) for spins in (test, observed)]
@@ -207,7 +208,7 @@ def watch(observed, test, training, seed, progress):
         last = step.iteration == training.n_iterations
         if augmented is None and (point.crossed or last):
             spins = _draw(step.denoiser, training.n_augmented, draw, stream(seed, "augmented"))
-            augmented = erasure.fit(spins)
+            augmented = _fit_sizes(spins, observed)
         if point.crossed and training.stop:
             break
     return {
@@ -219,8 +220,21 @@ def watch(observed, test, training, seed, progress):
         "stop_index": point.index,
         "stop_iteration": point.iteration,
         "stop_crossed": point.crossed,
-        "augmented": augmented.model.to_vector(),
-        "augmented_epsilon": augmented.epsilon,
+        **augmented,
+    }
+
+
+def _fit_sizes(spins, observed):
+    """Fit rising numbers of augmented samples, without and with the observed ones added."""
+    sizes = np.unique(np.maximum(len(spins) * np.array([0.01, 0.03, 0.1, 0.3, 1.0]), 1).astype(int))
+    alone = [erasure.fit(spins[:size]) for size in sizes]
+    joined = [erasure.fit(np.concatenate([observed, spins[:size]])) for size in sizes]
+    return {
+        "augmented": alone[-1].model.to_vector(),
+        "augmented_epsilon": alone[-1].epsilon,
+        "sizes": sizes,
+        "by_size": np.array([fit.model.to_vector() for fit in alone]),
+        "by_size_with_observed": np.array([fit.model.to_vector() for fit in joined]),
     }
 
 
@@ -269,15 +283,16 @@ def run(config, *, position=0):
     """
     plain = describe(config)
     found = store.find(plain)
-    if found is not None:
-        return found
-    with store.lock(plain):  # somebody else may have finished it while we waited
-        found = store.find(plain)
-        return found if found is not None else _compute(config, plain, position)
+    if found is None:
+        with store.lock(plain):  # somebody else may have finished it while we waited
+            found = store.find(plain) or _compute(config, plain, position)
+    if os.environ.get("ISING_LIB_PUBLISH"):
+        store.publish(plain)
+    return found
 
 
 def _compute(config, plain, position):
-    started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
+    started, clock, code = datetime.datetime.now(datetime.UTC), time.perf_counter(), commit()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the same sums in the same order, however many cores there are
     bar = tqdm(
@@ -296,7 +311,7 @@ def _compute(config, plain, position):
     precision = ddpm.resolve_precision(config.training.precision, config.training.device)
     provenance = {
         "ising_lib": ising_lib.__version__,
-        "commit": commit(),
+        "commit": code,
         "machine": machine(),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -328,6 +343,38 @@ def run_all(configs, *, jobs=None):
             for future in concurrent.futures.as_completed(waiting):
                 future.result()
     return [run(config) for config in configs]
+
+
+def origin(runs, notebook):
+    """Where a figure's numbers come from, as Markdown: notebook, runs, who computed them, parameters.
+
+    Args:
+        runs: the store.Runs drawn.
+        notebook: the name of the notebook that draws them.
+
+    Returns:
+        str: a table with a row per run, and the parameters they share.
+    """
+    rows = [
+        f"| `{store.key(run.config)}` | {run.config['seed']} | {p['commit']} | {p['ising_lib']} | "
+        f"{p['precision']} | {p['seconds']:.0f} | {p['machine']} | {p['started'][:10]} |"
+        for run in runs
+        for p in [run.provenance]
+    ]
+    shared = {name: value for name, value in runs[0].config.items() if name not in ("seed", "training")}
+    parameters = ", ".join(
+        f"{name} = {value}" for name, value in {**shared, **runs[0].config["training"]}.items()
+    )
+    lines = [
+        f"**Where these numbers come from.** Notebook `{notebook}`, runs:",
+        "",
+        "| run | seed | commit | version | precision | seconds | machine | date |",
+        "|---" * 8 + "|",
+        *rows,
+        "",
+        f"Parameters: {parameters}.",
+    ]
+    return "\n".join(lines)
 
 
 def commit():

@@ -41,6 +41,14 @@ def impute(model, spins, rule="argmax", *, rng=None):
     return _fill(model, spins, rng, _most_probable, _anneal).astype(np.int8)
 
 
+def random_mask(shape, n_missing, *, rng):
+    """For each of N samples, which n_missing of its M spins are missing: (N, M) bool, drawn uniformly."""
+    n_samples, n_spins = shape
+    _checks.count("n_missing", n_missing, maximum=n_spins)
+    first = np.tile(np.arange(n_spins) < n_missing, (n_samples, 1))
+    return _checks.generator("rng", rng).permuted(first, axis=1)
+
+
 def probability_up(model, spins, *, rng=None):
     """p(σ_i = +1 | known spins) for each missing spin; 0 or 1 for the known ones.
 

@@ -108,3 +108,10 @@ def nearest_distance(spins, reference):
         overlap = spins[start : start + _BLOCK].astype(np.float32) @ columns  # (≤ block, K), M − 2 × distance
         nearest[start : start + _BLOCK] = np.rint((reference.shape[1] - overlap.max(1)) / 2)
     return nearest
+
+
+def spread(values, digits=3):
+    """Mean over seeds and, in brackets, the smallest and the largest: "0.700 (0.650 to 0.740)"."""
+    values = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    mean, low, high = (f"{number:.{digits}f}" for number in (values.mean(), values.min(), values.max()))
+    return f"{mean} ({low} to {high})" if values.size > 1 else mean

@@ -87,30 +87,48 @@ def level(ax, values, role, label=None):
     return ax
 
 
-def stopping_line(ax, iterations, label="stopping point"):
-    """Vertical lines where the rule stops, one per seed."""
-    for n, iteration in enumerate(np.atleast_1d(iterations)):
-        ax.axvline(iteration, color=COLOURS["truth"], linewidth=0.9, alpha=0.6, label=None if n else label)
-    return ax
-
-
-def matrix(ax, values, limit, title=None):
-    """A matrix of parameters, orange negative, purple positive, white zero, on a scale of ±limit.
+def training_axis(axes, stops):
+    """Finish panels drawn against training iterations: logarithmic axis, stopping points, legends.
 
     Args:
-        ax: where to draw.
-        values: (M, M) couplings, or (M,) fields, drawn as one column.
-        limit: the value of the full colours, in units of the temperature.
-        title: above it.
+        axes: (rows, columns) of Axes that share their x axis.
+        stops: for each column, the iterations at which the rule stops.
+
+    Returns:
+        numpy.ndarray: ``axes``.
     """
-    values = np.asarray(values)
-    values = values[:, None] if values.ndim == 1 else values
-    image = ax.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
-    ax.set_title(title)
-    ax.spines[:].set_visible(False)
-    if values.shape[1] == 1:
-        ax.set_xticks([])
-    return image
+    for column, iterations in zip(axes.T, stops, strict=True):
+        for ax in column:
+            ax.set_xscale("log")
+            for n, iteration in enumerate(iterations):
+                label = None if n else "stopping point"
+                ax.axvline(iteration, color=COLOURS["truth"], linewidth=0.9, alpha=0.6, label=label)
+            ax.legend()
+        column[-1].set_xlabel("training iterations")
+    return axes
+
+
+def parameters(axes, fields, couplings, limit, title):
+    """Fields as a column beside couplings as a matrix: orange negative, white zero, purple positive.
+
+    Args:
+        axes: two Axes, narrow and square.
+        fields: (M,).
+        couplings: (M, M).
+        limit: the value of the full colours, in units of the temperature.
+        title: what is shown.
+
+    Returns:
+        the two axes.
+    """
+    for ax, values, name in zip(axes, (fields[:, None], couplings), ("h", "J"), strict=True):
+        image = ax.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+        ax.spines[:].set_visible(False)
+        ax.set_title(f"${name}$: {title}" if name == "J" else f"${name}$")
+    axes[0].set_xticks([])
+    axes[0].set_ylabel("spin")
+    axes[1].figure.colorbar(image, ax=axes[1], shrink=0.9)
+    return axes
 
 
 def raster(ax, spins, missing=None, wrong=None, title=None):

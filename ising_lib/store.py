@@ -55,6 +55,18 @@ class Run:
         """The IsingModel whose L parameters the array ``name`` holds."""
         return IsingModel.from_vector(self.arrays[name], self.config["n_spins"])
 
+    def error(self, name):
+        """MSE of the parameters in array ``name``, (L,) or (K, L), against the truth  (thesis Eq. 23)."""
+        return ((self.arrays[name] - self.arrays["truth"]) ** 2).sum(-1) / self.config["n_spins"]
+
+    def share(self, name, kind):
+        """The part of ``error`` that the "fields" or the "couplings" contribute."""
+        part = {"fields": slice(0, self.config["n_spins"]), "couplings": slice(self.config["n_spins"], None)}[
+            kind
+        ]
+        squares = (self.arrays[name] - self.arrays["truth"]) ** 2
+        return squares[..., part].sum(-1) / self.config["n_spins"]
+
 
 def key(config):
     """The name of a config's file: its experiment and the first 16 hex digits of the sha256 of its JSON."""

@@ -1,0 +1,52 @@
+# Needs only Python ≥ 3.11, make and git. Everything is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+QUICK := _build/quick
+BOOK := _build/html/index.html
+
+# Each step says what it does and how long it took.
+define step
+	@echo "==> $(1)"; start=$$(date +%s); $(2) && echo "    done in $$(( $$(date +%s) - start )) s"
+endef
+
+.PHONY: help book render test lint notebooks clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+.venv/installed: pyproject.toml constraints.txt
+	$(call step,building the environment in .venv (some minutes the first time),\
+	  $(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None' && \
+	  $(PYTHON) -m venv .venv && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,test]')
+	@touch $@
+
+book: .venv/installed ## run one figure at small size, then render the book
+	@mkdir -p $(QUICK)
+	$(call step,running Figure 8 at the quick preset's sizes by papermill,\
+	  ISING_LIB_RESULTS= $(BIN)/papermill notebooks/fig08_inference_quality.ipynb $(QUICK)/fig08_inference_quality.ipynb \
+	  -f notebooks/presets/quick.yaml -k python3)
+	@$(MAKE) --no-print-directory render
+
+render: .venv/installed ## render the book from the executed notebooks
+	$(call step,rendering the book with warnings as errors,\
+	  $(BIN)/jupyter-book build -W --keep-going --all --quiet .)
+	@echo "The book: file://$(abspath $(BOOK))"
+
+test: .venv/installed ## pytest, nbval on every notebook, papermill on every notebook at the quick preset
+	$(call step,lint,$(BIN)/ruff check . && $(BIN)/ruff format --check .)
+	$(call step,tests,$(BIN)/pytest -n 2)
+	$(call step,nbval: every notebook gives the outputs it shows,\
+	  $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout 300 \
+	  --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider $(NOTEBOOKS))
+	$(call step,papermill: every notebook computes at the quick preset's sizes,$(BIN)/pytest tests/quick.py)
+
+lint: .venv/installed ## format and check the code
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+notebooks: .venv/installed ## execute every notebook at the thesis's sizes, and store its runs
+	$(BIN)/python -m ising_lib refresh
+
+clean: ## delete what was built, but not the environment
+	rm -rf _build

@@ -1,0 +1,102 @@
+"""Execute the book's notebooks by papermill: from their text, with any parameters, to stable bytes.
+
+The source of a notebook is ``notebooks/NAME.py`` (percent text).  Its executed twin ``NAME.ipynb`` is what
+the book shows and what nbval checks.  Needs the extra "book".
+"""
+
+import ast
+import base64
+import os
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+
+from ising_lib import _checks
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+PICTURES = FOLDER.parent / "book" / "_static" / "figures"
+
+
+def names():
+    """All notebooks, in the order of the book."""
+    return sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def source(name):
+    """The notebook that NAME.py describes, without outputs; its cells' names never change."""
+    _checks.choice("name", name, names())
+    notebook = jupytext.read(FOLDER / f"{name}.py")
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:02d}"
+    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def parameters(name):
+    """The parameters of a notebook and the values it holds, from its cell tagged "parameters"."""
+    cells = [c for c in source(name).cells if "parameters" in c.metadata.get("tags", [])]
+    statements = ast.parse(cells[0].source).body
+    return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
+
+
+def execute(name, output, values=None, *, publish=False, progress=True):
+    """Run a notebook and write the executed one; nothing is written when a cell fails.
+
+    Args:
+        name: of the notebook, e.g. "fig08_inference_quality".
+        output: path of the executed notebook.
+        values: parameters other than the notebook's own.
+        publish: copy the runs it uses to the published results.
+        progress: show papermill's bar on standard error.
+
+    Returns:
+        nbformat.NotebookNode: the executed notebook.
+    """
+    output = Path(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".run-") as folder:
+        plain, executed = (str(Path(folder) / file) for file in ("in.ipynb", "out.ipynb"))
+        nbformat.write(source(name), plain)
+        publishing = {"ISING_LIB_PUBLISH": "1"} if publish else {}
+        before = dict(os.environ)
+        os.environ.update(publishing)
+        try:
+            papermill.execute_notebook(plain, executed, values, cwd=str(FOLDER), progress_bar=progress)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        notebook = stable(nbformat.read(executed, as_version=4))
+        nbformat.write(notebook, plain)
+        Path(plain).replace(output)
+    return notebook
+
+
+def stable(notebook):
+    """Without times, random names and progress bars, so that a second run gives the same bytes."""
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:02d}"
+        for key in ("papermill", "execution", "ExecuteTime"):
+            cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+    return notebook
+
+
+def picture(notebook):
+    """The last picture of an executed notebook, as PNG bytes."""
+    data = [out.get("data", {}) for cell in notebook.cells for out in cell.get("outputs", [])]
+    pictures = [entry["image/png"] for entry in data if "image/png" in entry]
+    return base64.b64decode(pictures[-1])
+
+
+def refresh(name):
+    """Execute a notebook at its own parameters; rewrite its .ipynb, its picture and the runs it uses."""
+    notebook = execute(name, FOLDER / f"{name}.ipynb", publish=True)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    (PICTURES / f"{name}.png").write_bytes(picture(notebook))
