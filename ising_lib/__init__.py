@@ -24,6 +24,7 @@ __all__ = [
     "ising",
     "metrics",
     "plotting",
+    "provenance",
     "sampling",
     "stopping",
     "store",

@@ -194,7 +194,7 @@ def sample(
 ):
     """Draw samples by ancestral sampling from pure noise  (thesis Eq. 31, 33 and 41).
 
-    With r < t neighbours in the chosen sub-sequence of steps and α = ᾱ_t/ᾱ_r,
+    With r < t neighbours in the chosen sub-sequence of steps and α = ᾱ_t/ᾱ_r::
 
         σ_r = (σ_t − (1 − α)/√(1 − ᾱ_t) ε̂(σ_t, t)) / √α + √((1 − α)(1 − ᾱ_r)/(1 − ᾱ_t)) z,
 

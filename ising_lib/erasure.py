@@ -35,7 +35,7 @@ class ErasureFit:
         model: the inferred fields and couplings.
         epsilon: the erasure parameter used.
         mean_energy: ⟨H⟩_f of the data under the model, which "auto" maximises over ε.
-        residual: max |⟨O⟩_{f_ε} − ε w| over the L equations.
+        residual: the largest absolute value of ⟨O⟩_{f_ε} − ε w among the L equations.
         n_iterations: updates (published) or L-BFGS iterations (convex) at this ε.
         n_fits: fits made, more than one when ε was searched.
     """
@@ -62,11 +62,11 @@ def fit(
 
     ``solver="published"`` iterates the thesis's update,
     h_i ← h_i + α (⟨σ_i⟩_{f_ε} − ε h_i) and J_ij ← J_ij + α (⟨σ_i σ_j⟩_{f_ε} − ε J_ij), from zero.
-    ``solver="convex"`` minimises by L-BFGS the function whose gradient that update follows,
+    ``solver="convex"`` minimises by L-BFGS the function whose gradient that update follows::
 
         F(w) = log Σ_k f_k exp(−(1−ε) w·O_k) / (1−ε) + ε |w|² / 2,    ∇F = ε w − ⟨O⟩_{f_ε}.
 
-    F is a log-sum-exp of linear functions plus ε|w|²/2, hence strictly convex: there is one fit, and
+    F is a log-sum-exp of linear functions plus a square, hence strictly convex: there is one fit, and
     both solvers find it.
 
     Args:

@@ -11,19 +11,15 @@ import dataclasses
 import datetime
 import multiprocessing
 import os
-import platform
-import subprocess
 import time
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import threadpoolctl
 import torch
 from tqdm import tqdm
 
-import ising_lib
 from ising_lib import (
     _checks,
     datasets,
@@ -32,6 +28,7 @@ from ising_lib import (
     erasure,
     ising,
     metrics,
+    provenance,
     sampling,
     stopping,
     store,
@@ -292,7 +289,7 @@ def run(config, *, position=0):
 
 
 def _compute(config, plain, position):
-    started, clock, code = datetime.datetime.now(datetime.UTC), time.perf_counter(), commit()
+    started, clock, code = datetime.datetime.now(datetime.UTC), time.perf_counter(), provenance.commit()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the same sums in the same order, however many cores there are
     bar = tqdm(
@@ -309,18 +306,8 @@ def _compute(config, plain, position):
     finally:
         torch.set_num_threads(threads)
     precision = ddpm.resolve_precision(config.training.precision, config.training.device)
-    provenance = {
-        "ising_lib": ising_lib.__version__,
-        "commit": code,
-        "machine": machine(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": torch.__version__,
-        "precision": precision,
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - clock, 1),
-    }
-    return store.write(plain, arrays, provenance)
+    seconds = time.perf_counter() - clock
+    return store.write(plain, arrays, provenance.record(code, precision, started, seconds))
 
 
 def run_all(configs, *, jobs=None):
@@ -343,58 +330,3 @@ def run_all(configs, *, jobs=None):
             for future in concurrent.futures.as_completed(waiting):
                 future.result()
     return [run(config) for config in configs]
-
-
-def origin(runs, notebook):
-    """Where a figure's numbers come from, as Markdown: notebook, runs, who computed them, parameters.
-
-    Args:
-        runs: the store.Runs drawn.
-        notebook: the name of the notebook that draws them.
-
-    Returns:
-        str: a table with a row per run, and the parameters they share.
-    """
-    rows = [
-        f"| `{store.key(run.config)}` | {run.config['seed']} | {p['commit']} | {p['ising_lib']} | "
-        f"{p['precision']} | {p['seconds']:.0f} | {p['machine']} | {p['started'][:10]} |"
-        for run in runs
-        for p in [run.provenance]
-    ]
-    shared = {name: value for name, value in runs[0].config.items() if name not in ("seed", "training")}
-    parameters = ", ".join(
-        f"{name} = {value}" for name, value in {**shared, **runs[0].config["training"]}.items()
-    )
-    lines = [
-        f"**Where these numbers come from.** Notebook `{notebook}`, runs:",
-        "",
-        "| run | seed | commit | version | precision | seconds | machine | date |",
-        "|---" * 8 + "|",
-        *rows,
-        "",
-        f"Parameters: {parameters}.",
-    ]
-    return "\n".join(lines)
-
-
-def commit():
-    """The commit of the code, "+" appended where ``ising_lib`` differs from it; "unknown" outside a clone."""
-    folder = Path(__file__).parent
-    try:
-        head, changed = (
-            subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-            for command in (["git", "rev-parse", "--short=10", "HEAD"], ["git", "status", "--porcelain", "."])
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head + ("+" if changed else "")
-
-
-def machine():
-    """The processor's name and the number of cores."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = lines[0].split(":")[1].strip() if lines else name
-    return f"{name}, {os.cpu_count()} cores"

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import jupytext
+import nbconvert
 import nbformat
 import papermill
 
@@ -86,6 +87,17 @@ def stable(notebook):
         if cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
     return notebook
+
+
+def write_page(notebook, path):
+    """Write an executed notebook as one HTML page, aside and then renamed."""
+    body, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    aside = Path(path).with_name(f".{Path(path).name}.part")
+    try:
+        aside.write_text(body)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def picture(notebook):

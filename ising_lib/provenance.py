@@ -1,0 +1,96 @@
+"""Who computed a stored run, and how to say so under a figure."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import ising_lib
+from ising_lib import store
+
+
+def record(code, precision, started, seconds):
+    """What is stored with a run: versions, commit, machine, precision, cost.
+
+    Args:
+        code: the ``commit`` when the computation began.
+        precision: "bfloat16" or "float32", what was used.
+        started: datetime, with time zone.
+        seconds: what it took.
+
+    Returns:
+        dict: plain data.
+    """
+    return {
+        "ising_lib": ising_lib.__version__,
+        "commit": code,
+        "machine": machine(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "precision": precision,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+    }
+
+
+def table(runs, notebook):
+    """Where a figure's numbers come from, as Markdown: notebook, runs, who computed them, parameters.
+
+    Args:
+        runs: the store.Runs drawn.
+        notebook: the name of the notebook that draws them.
+
+    Returns:
+        str: a table with a row per run, and the parameters they share.
+    """
+    rows = [
+        f"| `{store.key(run.config)}` | {run.config['seed']} | {p['commit']} | {p['ising_lib']} | "
+        f"{p['precision']} | {p['seconds']:.0f} | {p['machine']} | {p['started'][:10]} |"
+        for run in runs
+        for p in [run.provenance]
+    ]
+    shared = {name: value for name, value in runs[0].config.items() if name not in ("seed", "training")}
+    parameters = ", ".join(
+        f"{name} = {value}" for name, value in {**shared, **runs[0].config["training"]}.items()
+    )
+    lines = [
+        f"**Where these numbers come from.** Notebook `{notebook}`, runs:",
+        "",
+        "| run | seed | commit | version | precision | seconds | machine | date |",
+        "|---" * 8 + "|",
+        *rows,
+        "",
+        f"Parameters: {parameters}.",
+    ]
+    return "\n".join(lines)
+
+
+def commit():
+    """The commit of the code, "+" appended where ``ising_lib`` differs from it; "unknown" outside a clone."""
+    try:
+        _git(
+            "ls-files", "--error-unmatch", Path(__file__).name
+        )  # else some other project's clone is around us
+        return _git("rev-parse", "--short=10", "HEAD") + ("+" if _git("status", "--porcelain", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments):
+    command = ["git", *arguments]
+    folder = Path(__file__).parent
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
+
+def machine():
+    """The processor's name and the number of cores."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].split(":")[1].strip() if lines else name
+    return f"{name}, {os.cpu_count()} cores"

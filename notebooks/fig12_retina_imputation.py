@@ -1,0 +1,150 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 12: filling in missing neurons
+#
+# **Claim.** *A model inferred from augmented samples of a retina fills in the activity of missing neurons.*
+#
+# The recording is real: 160 ganglion cells of a salamander retina that looks at a film of swimming fish,
+# in bins of 20 ms {cite}`marre2017data,tkacik2014searching`. A spin is +1 when its neuron fired in the bin.
+# The thesis keeps the 40 most active neurons, shuffles the bins, and takes 8,000 of them for training and
+# 1,000 for testing {cite}`lim2024thesis`. In each test sample 14 neurons, 35 %, are made missing and filled in
+# again by the most probable state of the missing spins given the known ones,
+#
+# $$
+# \hat\sigma_\text{missing} = \arg\max_{\sigma_\text{missing}} p(\sigma_\text{missing} \mid \sigma_\text{known}),
+# $$
+#
+# found exactly, among all $2^{14}$ states, by {func}`ising_lib.imputation.impute`.
+#
+# Two models do it: one inferred by the Erasure Machine from the training samples, the other from samples
+# that a diffusion model generated after training on them, up to the stopping point
+# ([Figure 7](fig07_early_stopping.ipynb)).
+#
+# Neurons are silent most of the time. So a guess that looks at nothing, *all silent*, is right almost
+# always, and accuracy alone says little. We therefore also count how many of the missing spikes were found
+# (recall), how many of the spikes filled in are true (precision), and the mean of the accuracies on spikes
+# and on silence (balanced accuracy; 0.5 for any constant guess).
+#
+# ## Parameters
+
+# %% tags=["parameters"]
+preset = "thesis"
+n_spins = 40
+n_observed = 8_000
+n_test = 1_000
+n_missing = 14
+n_iterations = 16_000
+n_checkpoints = 16
+n_monitor = 20_000
+n_augmented = 100_000
+n_sampling_steps = 50
+seeds = [0, 1, 2]
+
+# %% [markdown]
+# ## The walk
+#
+# Each seed is another split of the recording, another training, other missing neurons.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown
+from myst_nb import glue
+
+from ising_lib import experiments, imputation, metrics, plotting, provenance
+
+training = experiments.Training(
+    n_iterations=n_iterations,
+    n_checkpoints=n_checkpoints,
+    n_monitor=n_monitor,
+    n_augmented=n_augmented,
+    n_sampling_steps=n_sampling_steps,
+    stop=True,
+)
+config = experiments.Retina(n_spins=n_spins, n_observed=n_observed, n_test=n_test, training=training)
+configs = experiments.with_seeds(config, seeds)
+runs = experiments.run_all(configs)
+
+# %%
+tests = [config.samples()[1] for config in configs]  # (N', M) each
+masks = [
+    imputation.random_mask(test.shape, n_missing, rng=experiments.stream(seed, "missing"))
+    for test, seed in zip(tests, seeds, strict=True)
+]
+filled = {
+    name: [
+        imputation.impute(run.model(name), np.where(mask, 0, test))
+        for run, test, mask in zip(runs, tests, masks, strict=True)
+    ]
+    for name in ("observed", "augmented")
+}
+filled["all silent"] = [np.where(mask, np.int8(-1), test) for test, mask in zip(tests, masks, strict=True)]
+
+# %% [markdown]
+# ## The numbers
+#
+# Mean over the seeds, and in brackets the smallest and the largest.
+
+# %%
+scores = {
+    name: [metrics.recovery(*three) for three in zip(tests, spins, masks, strict=True)]
+    for name, spins in filled.items()
+}
+for kind in ("accuracy", "balanced_accuracy", "recall", "precision"):
+    print(kind)
+    for name, values in scores.items():
+        print(f"  {name:>10}: {metrics.spread([getattr(value, kind) for value in values], 4)}")
+
+# %%
+gain = np.array(
+    [
+        augmented.accuracy - observed.accuracy
+        for augmented, observed in zip(scores["augmented"], scores["observed"], strict=True)
+    ]
+)
+wrong = [len(test) * n_missing for test in tests]
+print("accuracy, augmented − observed, in points of 100:", metrics.spread(100 * gain, 2))
+for run in runs:
+    print(
+        f"seed {run.config['seed']}: kept checkpoint {run['iterations'][run['stop_index']]}, "
+        f"crossed: {bool(run['stop_crossed'])}"
+    )
+
+# %% tags=["remove-cell"]
+for name, short in (("observed", "observed"), ("augmented", "augmented"), ("all silent", "silent")):
+    glue(f"fig12_{short}", metrics.spread([100 * s.accuracy for s in scores[name]], 2), display=False)
+    glue(f"fig12_{short}_recall", metrics.spread([100 * s.recall for s in scores[name]], 1), display=False)
+glue("fig12_gain", metrics.spread(100 * gain, 2), display=False)
+glue("fig12_better", f"{(gain > 0).sum()} of {len(runs)}", display=False)
+
+# %% [markdown]
+# ## The figure
+
+# %% mystnb={"image": {"alt": "Four rasters of 60 test samples by 40 neurons, black silent and white spiking: the original, the same with 14 grey missing neurons in each sample, and the samples filled in by the model of the observed and of the augmented samples, with wrong entries ringed."}}
+plotting.use_style()
+fig, axes = plt.subplots(1, 4, figsize=(9, 6), sharex=True, sharey=True)
+rows = slice(0, 60)
+test, mask = tests[0][rows], masks[0][rows]
+plotting.raster(axes[0], test, title="test samples")
+plotting.raster(axes[1], test, missing=mask, title=f"{n_missing} missing")
+for ax, name in zip(axes[2:], ("observed", "augmented"), strict=True):
+    plotting.raster(ax, filled[name][0][rows], wrong=filled[name][0][rows] != test, title=f"by {name} model")
+axes[0].set_ylabel("sample")
+fig.supxlabel("neuron, most active first", fontsize=10)
+
+# %% [markdown]
+# Black is silent, white is a spike, grey is missing. In the two panels on the right, wrong entries are ringed.
+
+# %%
+Markdown(provenance.table(runs, "fig12_retina_imputation"))

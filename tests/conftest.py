@@ -1,0 +1,32 @@
+"""Fixtures of the whole suite: seeded randomness, one torch thread, the retina recording."""
+
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng(request):
+    """A random stream of the test's own, the same at every run: its seed is the test's name."""
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_torch_thread():
+    """One thread: sums keep one order, so equal seeds give equal bits.  Never the reason to load torch."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def recording():
+    """The retina recording, or a skip with the reason why it cannot be had."""
+    from ising_lib import datasets
+    from tests.recording import why_absent
+
+    reason = why_absent()
+    if reason:
+        pytest.skip(reason)
+    return datasets.load_retina()

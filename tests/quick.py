@@ -1,0 +1,29 @@
+"""Every notebook computes, by plain papermill, at the quick preset's sizes and without stored runs.
+
+Not collected by default: ``make test`` names this file, after the other tests.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_computes_without_stored_runs(notebook, tmp_path, monkeypatch, request):
+    if "retina" in notebook.stem:
+        request.getfixturevalue("recording")
+    monkeypatch.setenv("ISING_LIB_RESULTS", "")
+    monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path / "cache"))
+    executed = tmp_path / "out.ipynb"
+    command = [sys.executable, "-m", "papermill", str(notebook), str(executed), "-k", "python3"]
+    preset = ["-f", str(ROOT / "notebooks" / "presets" / "quick.yaml"), "--no-progress-bar"]
+    subprocess.run([*command, *preset], check=True, cwd=ROOT)
+    assert list((tmp_path / "cache").glob("*.npz")), "the notebook took its runs from somewhere else"
+    cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in cells)

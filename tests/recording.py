@@ -1,0 +1,18 @@
+"""The retina recording in tests: skip what needs it where it cannot be had, or fail where it must be had."""
+
+import os
+
+import pytest
+
+from ising_lib import datasets
+
+
+def why_absent():
+    """None where the recording can be had; else the reason. With REQUIRE_RECORDING set, absence is an error."""
+    try:
+        datasets.load_retina()
+    except datasets.DatasetNotFound as error:
+        if os.environ.get("REQUIRE_RECORDING"):
+            raise pytest.UsageError(f"REQUIRE_RECORDING is set, but {error}") from error
+        return str(error)
+    return None

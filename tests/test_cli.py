@@ -1,0 +1,195 @@
+"""``ising-book``: mistakes of the user end with 2, failures with 1, both in one sentence."""
+
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from ising_lib import __main__ as cli
+from ising_lib import notebooks, store
+
+NAME = "fig08_inference_quality"
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The calls of ``notebooks.execute`` that a command makes, instead of an execution."""
+    seen = []
+
+    def execute(name, output, values=None, **options):
+        seen.append((name, str(output), values))
+
+    monkeypatch.setattr(notebooks, "execute", execute)
+    return seen
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, ["run", *map(str, arguments)])
+
+
+def refusal(*arguments):
+    """The sentence with which a call is refused; status 2, nothing on standard output."""
+    result = run(*arguments)
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert result.stdout == ""
+    [line] = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def test_unknown_notebook_is_refused_with_the_nearest(calls):
+    line = refusal("fig08_inference_qualty")
+    assert "unknown notebook 'fig08_inference_qualty'" in line
+    assert f"the nearest is '{NAME}'" in line
+    assert all(name in line for name in notebooks.names())
+    assert calls == []
+
+
+def test_unknown_parameter_is_refused_with_the_nearest(calls):
+    line = refusal(NAME, "-p", "n_observd=1000")
+    assert f"unknown parameter of {NAME} 'n_observd', the nearest is 'n_observed'" in line
+    assert calls == []
+
+
+def test_unknown_preset_is_refused_with_the_nearest(calls):
+    line = refusal(NAME, "--preset", "quik")
+    assert "unknown preset 'quik', the nearest is 'quick'" in line
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["n_spins=3.5", "n_spins=ten", "n_spins=true", "n_spins=", "n_spins=[1]", "coupling_scale=strong"]
+    + ["coupling_scale=true", "seeds=3", "seeds={a: 1}", "preset=3"],
+)
+def test_wrong_type_is_refused_with_an_example(calls, assignment):
+    key, _, value = assignment.partition("=")
+    line = refusal(NAME, "-p", assignment)
+    default = notebooks.parameters(NAME)[key]
+    assert line.endswith(f"{key} must be {type(default).__name__} like {default!r}, got {value!r}")
+    assert calls == []
+
+
+@pytest.mark.parametrize("text", ["n_spins", "n_spins:20", ""])
+def test_a_parameter_without_a_value_is_refused(calls, text):
+    assert refusal(NAME, "-p", text).endswith(f"-p takes NAME=VALUE, got {text!r}")
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!!python/object/apply:os.system [exit 3]", "!!python/name:os.system", "[1", "{", "@", "a: b: c"],
+    ids=["apply", "name", "list", "mapping", "reserved", "nested"],
+)
+@pytest.mark.parametrize("key", ["n_spins", "seeds"])
+def test_what_is_no_plain_value_is_refused(calls, key, value, monkeypatch):
+    """Nothing is evaluated, and a mistake in the syntax is a mistake of the user: status 2, which parameter."""
+    monkeypatch.setattr("os.system", lambda command: pytest.fail(f"evaluated {command!r}"))
+    assert key in refusal(NAME, "-p", f"{key}={value}")
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("assignment", "value"),
+    [
+        ("n_observed=1000", 1000),
+        ("n_observed=4_000", 4000),
+        ("coupling_scale=0.5", 0.5),
+        ("coupling_scale=2", 2.0),
+        ("coupling_scale=1e-1", 0.1),
+        ("seeds=[4, 2]", [4, 2]),
+        ("preset=mine", "mine"),
+        ("preset=with_underscore", "with_underscore"),
+    ],
+)
+def test_values_are_read_as_the_notebook_s_own_types(calls, assignment, value):
+    assert run(NAME, "-p", assignment).exit_code == 0
+    [(_, _, values)] = calls
+    [(key, given)] = values.items()
+    assert (key, given, type(given)) == (assignment.partition("=")[0], value, type(value))
+
+
+@pytest.mark.parametrize("short", [NAME, "fig08"])
+def test_the_number_of_a_figure_is_enough(calls, short):
+    result = run(short)
+    assert (result.exit_code, result.stdout) == (0, f"{NAME}.out.ipynb\n")
+    assert calls == [(NAME, f"{NAME}.out.ipynb", {})]
+
+
+def test_preset_gives_the_parameters_that_the_notebook_has_and_p_goes_first(calls):
+    assert run("fig08", "--preset", "quick", "-p", "n_spins=7", "-o", "there.ipynb").exit_code == 0
+    [(_, output, values)] = calls
+    assert output == "there.ipynb"
+    assert values["n_spins"] == 7
+    assert values["preset"] == "quick"
+    assert set(values) <= set(notebooks.parameters(NAME))
+    assert "n_missing" not in values  # a parameter of another notebook
+
+
+def test_html_writes_a_page_beside_the_notebook(calls, monkeypatch, tmp_path):
+    pages = []
+    monkeypatch.setattr(notebooks, "write_page", lambda notebook, path: pages.append(path))
+    result = run("fig08", "--html", "-o", tmp_path / "a.ipynb")
+    assert pages == [tmp_path / "a.html"]
+    assert result.stdout.split() == [str(tmp_path / "a.ipynb"), str(tmp_path / "a.html")]
+
+
+def end(monkeypatch, capsys, *arguments):
+    """Status and standard error of the whole program."""
+    monkeypatch.setattr(sys, "argv", ["ising-book", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return caught.value.code, capsys.readouterr().err
+
+
+def test_a_failing_execution_is_one_line_and_status_1(monkeypatch, capsys):
+    def execute(*_, **__):
+        raise RuntimeError("Traceback (most recent call last):\n  many lines\n\nNotMixed: raise thin\n")
+
+    monkeypatch.setattr(notebooks, "execute", execute)
+    assert end(monkeypatch, capsys, "run", "fig08") == (1, "error: RuntimeError: NotMixed: raise thin\n")
+
+
+def test_a_failure_without_words_is_named(monkeypatch, capsys):
+    def execute(*_, **__):
+        raise KeyError
+
+    monkeypatch.setattr(notebooks, "execute", execute)
+    assert end(monkeypatch, capsys, "run", "fig08") == (1, "error: KeyError: KeyError\n")
+
+
+def test_a_mistake_of_the_user_is_status_2_from_the_program_too(monkeypatch, capsys, calls):
+    status, text = end(monkeypatch, capsys, "run", "fig08", "-p", "n_spins")
+    assert (status, text) == (2, "error: -p takes NAME=VALUE, got 'n_spins'\n")
+    assert end(monkeypatch, capsys, "run", "fig08")[0] == 0
+
+
+def test_list_lists_notebooks_with_their_parameters():
+    result = CliRunner().invoke(cli.app, ["list"])
+    assert result.exit_code == 0, result.exception
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == notebooks.names()
+    after = lines[lines.index(NAME) + 1 :]
+    expected = [f"    {key} = {value!r}" for key, value in notebooks.parameters(NAME).items()]
+    assert after[: len(expected)] == expected
+
+
+def test_refresh_refreshes_what_it_is_told_or_everything(monkeypatch):
+    refreshed = []
+    monkeypatch.setattr(notebooks, "refresh", refreshed.append)
+    assert CliRunner().invoke(cli.app, ["refresh", "fig08"]).exit_code == 0
+    assert refreshed == [NAME]
+    refreshed.clear()
+    assert CliRunner().invoke(cli.app, ["refresh"]).exit_code == 0
+    assert refreshed == notebooks.names()
+    assert CliRunner().invoke(cli.app, ["refresh", "fig99"]).exit_code == 2
+
+
+def test_results_lists_stored_runs_with_their_cost(monkeypatch, tmp_path):
+    monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path))
+    monkeypatch.setenv("ISING_LIB_RESULTS", "")
+    config = {"experiment": "trial", "seed": 3}
+    store.write(config, {"a": 1.0}, {"seconds": 12.3, "commit": "c0ffee"})
+    result = CliRunner().invoke(cli.app, ["results"])
+    path = tmp_path / f"{store.key(config)}.npz"
+    assert (result.exit_code, result.stdout) == (0, f"{path}  seed 3  12 s  commit c0ffee\n")

@@ -1,0 +1,510 @@
+"""Diffusion: the noise law, its reversal by Bayes' rule, a perfect denoiser, training, files."""
+
+import copy
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from scipy import stats
+from torch import nn
+
+from ising_lib import ddpm
+from ising_lib.denoisers import ResidualMLP
+
+FALSE_ALARM = 1e-4  # probability that a correct law fails one test, over all comparisons in it
+SMALL = {"n_dim": 16, "n_hidden1": 32, "n_hidden2": 32}  # widths of a network that trains in a second
+
+FIVE = np.array(
+    [
+        [1, 1, 1, 1, 1, 1, 1, 1],
+        [-1, -1, -1, -1, 1, 1, 1, 1],
+        [1, -1, 1, -1, 1, -1, 1, -1],
+        [-1, -1, -1, -1, -1, -1, -1, 1],
+        [1, 1, -1, -1, 1, -1, -1, 1],
+    ]
+)
+SHARES = np.array([0.40, 0.25, 0.20, 0.10, 0.05])
+
+
+class Perfect(nn.Module):
+    """E[ε̄ | σ_t] of a law on a few configurations: E[σ_0 | σ_t] by Bayes' rule, then Eq. 28 for the noise."""
+
+    def __init__(self, configurations, shares, schedule):
+        super().__init__()
+        self.config = {"n_spins": configurations.shape[1]}
+        for name, value in (
+            ("states", configurations),
+            ("log_shares", np.log(shares)),
+            ("kept", schedule.alphas_bar),
+        ):
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float32))
+
+    def forward(self, x, t):
+        kept = self.kept[t - 1][:, None]
+        posterior = torch.softmax(self.log_shares + kept.sqrt() / (1 - kept) * (x @ self.states.T), dim=1)
+        return (x - kept.sqrt() * (posterior @ self.states)) / (1 - kept).sqrt()
+
+
+class Proportional(nn.Module):
+    """ε̂ = c_t x with one number for each step, entries 0 … T."""
+
+    def __init__(self, coefficients, n_spins):
+        super().__init__()
+        self.config = {"n_spins": n_spins}
+        self.c = nn.Parameter(torch.tensor(coefficients, dtype=torch.float32))
+
+    def forward(self, x, t):
+        return self.c[t][:, None] * x
+
+
+def small_network(seed=0, n_spins=4, n_steps=20):
+    return ResidualMLP(n_spins, n_steps, rng=np.random.default_rng(seed), **SMALL)
+
+
+def short_schedule():
+    """20 steps from almost no noise, ᾱ = 0.995, to almost no signal, ᾱ = 0.002."""
+    return ddpm.NoiseSchedule.linear(20, 0.005, 0.5)
+
+
+def train(n_iterations, seed=1, denoiser=None, **settings):
+    """The steps of a short training on two opposite configurations."""
+    spins = np.array([[1, 1, -1, 1], [-1, -1, 1, -1]])
+    settings = {"batch_size": 32, "precision": "float32", "n_iterations": n_iterations, **settings}
+    denoiser = small_network() if denoiser is None else denoiser
+    return ddpm.train(denoiser, short_schedule(), spins, rng=np.random.default_rng(seed), **settings)
+
+
+def vector(module):
+    """All weights in one copied vector."""
+    return torch.cat([p.detach().flatten() for p in module.parameters()]).numpy()
+
+
+# ---- the noise law
+
+
+def test_linear_schedule_has_the_ends_of_ho_et_al():
+    schedule = ddpm.NoiseSchedule.linear()
+    assert schedule.n_steps == 1000
+    assert schedule.betas[[0, -1]] == pytest.approx([1e-4, 0.02], rel=1e-12)
+    np.testing.assert_allclose(np.diff(schedule.betas), (0.02 - 1e-4) / 999, rtol=1e-9)
+    # log ᾱ_T = Σ log(1 − β) ≈ −Σβ − Σβ²/2 = −10.05 − 0.067: nothing is left of the signal
+    assert np.log(schedule.alphas_bar[-1]) == pytest.approx(-10.118, abs=0.002)
+
+
+def test_cosine_schedule_follows_a_squared_cosine():
+    """Nichol and Dhariwal: ᾱ_t = cos²(…)/cos²(0), until β is cut at 0.999."""
+    schedule = ddpm.NoiseSchedule.cosine(100)
+    assert (schedule.betas > 0).all()
+    assert (schedule.betas <= 0.999).all()
+    t = np.arange(100)
+    curve = np.cos((t / 100 + 0.008) / 1.008 * np.pi / 2) ** 2
+    np.testing.assert_allclose(schedule.alphas_bar[:99], curve[1:] / curve[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("make", [ddpm.NoiseSchedule.linear, ddpm.NoiseSchedule.cosine])
+def test_signal_only_ever_fades(make):
+    schedule = make(200)
+    kept = schedule.alphas_bar
+    assert (np.diff(kept) < 0).all()
+    assert ((kept > 0) & (kept < 1)).all()
+    np.testing.assert_allclose(kept[1:] / kept[:-1], schedule.alphas[1:], rtol=1e-12)
+
+
+@pytest.mark.parametrize("betas", [[], [0.0, 0.1], [0.5, 1.0], [[0.1]], [0.1, np.nan]])
+def test_numbers_that_are_no_schedule_are_refused(betas):
+    with pytest.raises(ValueError, match="betas must be"):
+        ddpm.NoiseSchedule(betas)
+
+
+def test_subsequence_keeps_both_ends_and_even_gaps():
+    schedule = ddpm.NoiseSchedule.linear(50)
+    for n_steps in range(2, 51):
+        steps = schedule.subsequence(n_steps)
+        assert steps.size == n_steps
+        assert (steps[0], steps[-1]) == (1, 50)
+        assert np.ptp(np.diff(steps)) <= 1  # whole numbers: two neighbouring gap lengths at most
+    assert schedule.subsequence(1).tolist() == [50]
+    with pytest.raises(ValueError, match="n_steps must be from 1 to 50, got 51"):
+        schedule.subsequence(51)
+
+
+def test_single_steps_of_noise_compose_to_eq_28():
+    """Eq. 25 applied t times keeps √ᾱ_t of the signal and adds noise of variance 1 − ᾱ_t."""
+    schedule = ddpm.NoiseSchedule.linear(30, 0.01, 0.4)
+    steps = torch.arange(1, 31)
+    ones, zeros = torch.ones(30, 1, dtype=torch.float64), torch.zeros(30, 1, dtype=torch.float64)
+    direct_signal = ddpm.add_noise(schedule, ones, steps, zeros).numpy().ravel()
+    direct_noise = ddpm.add_noise(schedule, zeros, steps, ones).numpy().ravel()
+    signal, variance = 1.0, 0.0
+    for t, alpha in enumerate(schedule.alphas):
+        signal, variance = np.sqrt(alpha) * signal, alpha * variance + 1 - alpha
+        assert direct_signal[t] == pytest.approx(signal, rel=1e-12)
+        assert direct_noise[t] ** 2 == pytest.approx(variance, rel=1e-12)
+
+
+@pytest.mark.parametrize("t", [1, 7, 20])
+def test_noised_spins_have_the_mean_and_variance_of_eq_29(t, rng):
+    schedule, n = short_schedule(), 50_000
+    clean = torch.tensor(rng.choice([-1.0, 1.0], 6)).expand(n, 6)
+    noise = torch.tensor(rng.normal(size=(n, 6)))
+    noised = ddpm.add_noise(schedule, clean, torch.full((n,), t), noise).numpy()
+    kept = schedule.alphas_bar[t - 1]
+    z = (noised.mean(0) - np.sqrt(kept) * clean[0].numpy()) / np.sqrt((1 - kept) / n)
+    assert np.abs(z).max() < stats.norm.isf(FALSE_ALARM / 2 / 6)
+    low, high = stats.chi2.interval(1 - FALSE_ALARM / 6, n - 1)  # ±3 % for 50,000
+    scaled = noised.var(0) * n / (1 - kept)
+    assert ((low < scaled) & (scaled < high)).all()
+
+
+# ---- its reversal
+
+
+@pytest.mark.parametrize("n_steps", [1000, 50, 3])
+def test_one_ancestral_step_is_the_posterior_of_bayes(n_steps):
+    """q(σ_r | σ_t, σ_0) ∝ q(σ_t | σ_r) q(σ_r | σ_0), Eq. 30, integrated on a grid of σ_r.
+
+    Its mean must be that of the step when the network knows the noise, ε̄ = (σ_t − √ᾱ_t σ_0)/√(1 − ᾱ_t)
+    (Eq. 39 with its bars), and its variance that of Eq. 33: a test of both signs and every bar of Eq. 40.
+    """
+    schedule, sigma_0, sigma_t = ddpm.NoiseSchedule.linear(), -1.0, 0.4
+    kept = np.concatenate([[1.0], schedule.alphas_bar])  # entry t is ᾱ_t, entry 0 is no noise at all
+    rows = ddpm._ancestral_coefficients(schedule, schedule.subsequence(n_steps))
+    assert [row[0] for row in rows] == sorted({row[0] for row in rows}, reverse=True)
+    for (t, shrink, pull, spread), r in zip(rows, [row[0] for row in rows[1:]] + [0], strict=True):
+        noise = (sigma_t - np.sqrt(kept[t]) * sigma_0) / np.sqrt(1 - kept[t])
+        mean = shrink * (sigma_t - pull * noise)
+        if r == 0:  # the last step lands on σ_0 itself
+            assert (mean, spread) == (pytest.approx(sigma_0, abs=1e-9), 0)
+            continue
+        alpha = kept[t] / kept[r]
+        width = 10 * np.sqrt(1 / (alpha / (1 - alpha) + 1 / (1 - kept[r])))
+        sigma_r = np.linspace(mean - width, mean + width, 401)  # 20 points a standard deviation
+        log_density = -((sigma_t - np.sqrt(alpha) * sigma_r) ** 2) / (2 * (1 - alpha))
+        log_density -= (sigma_r - np.sqrt(kept[r]) * sigma_0) ** 2 / (2 * (1 - kept[r]))
+        density = np.exp(log_density - log_density.max())
+        density /= density.sum()
+        bayes = density @ sigma_r
+        assert mean == pytest.approx(bayes, abs=1e-9)
+        assert spread**2 == pytest.approx(density @ (sigma_r - bayes) ** 2, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "n_samples", "bias"),
+    # 50 steps instead of 1,000 are a coarse integration of the reverse process: with 200,000 samples the
+    # shares come out up to 0.006 off.  All 1,000 steps show no bias there.
+    [(1000, 4000, 0.0), (50, 20_000, 0.008)],
+)
+def test_a_perfect_denoiser_brings_back_the_five_configurations(n_steps, n_samples, bias, rng):
+    """Every sample is one of the five it knows, and each comes with its share."""
+    schedule = ddpm.NoiseSchedule.linear()
+    denoiser = Perfect(FIVE, SHARES, schedule)
+    settings = {"n_steps": n_steps, "precision": "float32", "rng": rng}
+    x = ddpm.sample(denoiser, schedule, n_samples, **settings)
+    assert np.abs(np.abs(x) - 1).max() < 1e-3  # analog bits sit at ±1 once the last noise (β₁ = 1e-4) is gone
+    hits = (ddpm.to_spins(x)[:, None] == FIVE).all(-1)  # (N, 5)
+    assert hits.any(1).all()
+    limit = stats.norm.isf(FALSE_ALARM / 2 / 5) * np.sqrt(SHARES * (1 - SHARES) / n_samples)
+    assert (np.abs(hits.mean(0) - SHARES) < limit + bias).all()
+
+
+@pytest.mark.parametrize("n_steps", [1000, 50])
+def test_the_printed_plus_sign_of_eq_41_diverges(n_steps, rng, monkeypatch):
+    """Adding the predicted noise instead of removing it leaves no bit near ±1."""
+    right = ddpm._ancestral_coefficients
+
+    def printed(schedule, steps):
+        return [(t, shrink, -pull, spread) for t, shrink, pull, spread in right(schedule, steps)]
+
+    monkeypatch.setattr(ddpm, "_ancestral_coefficients", printed)
+    schedule = ddpm.NoiseSchedule.linear()
+    denoiser = Perfect(FIVE, SHARES, schedule)
+    x = ddpm.sample(denoiser, schedule, 200, n_steps=n_steps, precision="float32", rng=rng)
+    near_a_bit = np.abs(np.abs(x) - 1) < 0.5
+    assert near_a_bit.mean() < 0.1
+
+
+def test_noise_of_each_step_has_the_variance_of_eq_33(rng):
+    """With the perfect denoiser of N(0, 1) data, ε̂ = √(1−ᾱ_t) σ_t, a step is linear: its variance is known.
+
+    σ_r = √α σ_t + σ_q z, so v_r = α v_t + σ_q².  Few, coarse steps make σ_q² a large part of it.
+    """
+    schedule = short_schedule()
+    kept = np.concatenate([[1.0], schedule.alphas_bar])
+    denoiser = Proportional(np.sqrt(1 - kept), n_spins=4)
+    steps = [0, *schedule.subsequence(5)]
+    variance = 1.0
+    for r, t in zip(steps[-2::-1], steps[:0:-1], strict=True):
+        alpha = kept[t] / kept[r]
+        variance = alpha * variance + (1 - alpha) * (1 - kept[r]) / (1 - kept[t])
+    x = ddpm.sample(denoiser, schedule, 25_000, n_steps=5, precision="float32", rng=rng)
+    low, high = stats.chi2.interval(1 - FALSE_ALARM, x.size)  # ±1.7 % for 100,000 numbers
+    assert low < (x.astype(np.float64) ** 2).sum() / variance < high
+
+
+def test_sampling_is_a_function_of_its_stream_alone(rng):
+    """Equal streams, equal samples; no batch repeats another; nothing else is touched."""
+    network, schedule = small_network(), short_schedule()
+    weights, state = vector(network), torch.get_rng_state()
+    settings = {"n_steps": 10, "batch_size": 64, "precision": "float32"}
+    first, second, third = (
+        ddpm.sample(network, schedule, 150, rng=np.random.default_rng(seed), **settings) for seed in (1, 1, 2)
+    )
+    assert first.shape == (150, 4)  # two full batches and a short one
+    assert first.dtype == np.float32
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, third)
+    assert len(np.unique(first, axis=0)) == 150
+    np.testing.assert_array_equal(vector(network), weights)
+    assert network.training
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_signs_become_spins():
+    spins = ddpm.to_spins([[0.3, -1.2, 0.0], [-1e-9, 5.0, -0.0]])
+    assert spins.dtype == np.int8
+    np.testing.assert_array_equal(spins, [[1, -1, 1], [-1, 1, 1]])
+
+
+# ---- training
+
+
+def test_training_finds_the_regression_of_noise_on_noised_spins(rng):
+    """The best c_t in ε̂ = c_t σ_t is E[ε̄ σ_t]/E[σ_t²] = √(1−ᾱ_t), since E[σ_t²] = ᾱ_t + 1 − ᾱ_t = 1.
+
+    c_0 belongs to no step: it must keep its first value, and the last step must not be left out.
+    """
+    schedule = ddpm.NoiseSchedule([0.05, 0.3, 0.8])
+    spins = rng.choice([-1, 1], (50, 4))
+    settings = {"learning_rate": 0.01, "average": 0.98, "batch_size": 512, "precision": "float32"}
+    denoiser = Proportional(np.full(4, 0.5), n_spins=4)
+    *_, last = ddpm.train(denoiser, schedule, spins, n_iterations=400, rng=rng, **settings)
+    found = last.denoiser.c.detach().numpy()
+    assert found[0] == 0.5
+    # the average holds some (1 + 0.98)/(1 − 0.98) = 99 batches, each with 512·4/3 pairs at every t: standard
+    # error of a regression √(ᾱ_t/67,000) ≤ 0.004; five of them
+    np.testing.assert_allclose(found[1:], np.sqrt(1 - schedule.alphas_bar), rtol=0, atol=0.02)
+
+
+def test_loss_of_a_network_that_says_nothing_is_the_variance_of_noise(rng):
+    """ε̂ = 0 has L_simple = mean of ε̄² = 1 per spin, with standard error √(2/(B M))."""
+    denoiser = Proportional(np.zeros(21), n_spins=4)
+    settings = {"n_iterations": 1, "batch_size": 20_000, "precision": "float32"}
+    step = next(ddpm.train(denoiser, short_schedule(), np.ones((3, 4)), rng=rng, **settings))
+    low, high = stats.chi2.interval(1 - FALSE_ALARM, 80_000)  # ±2 %
+    assert low < step.loss * 80_000 < high
+
+
+def test_training_overfits_two_configurations():
+    """The loss passes 0.36, the best of any ε̂ ∝ σ_t, and nears 0.040, that of the perfect denoiser."""
+    steps = [(s.loss, s.denoiser) for s in train(500, learning_rate=3e-3, batch_size=128, average=0.98)]
+    schedule = short_schedule()
+    proportional = schedule.alphas_bar.mean()  # ε̂ = √(1−ᾱ_t) σ_t leaves ᾱ_t of the noise: 0.362
+    assert np.mean([loss for loss, _ in steps[-50:]]) < proportional / 3
+    x = ddpm.sample(
+        steps[-1][1], schedule, 1000, n_steps=20, precision="float32", rng=np.random.default_rng(2)
+    )
+    spins = ddpm.to_spins(x)
+    known = (spins == [1, 1, -1, 1]).all(1) | (spins == [-1, -1, 1, -1]).all(1)
+    assert known.mean() > 0.95  # of 16 configurations; chance would give 1/8
+
+
+def test_each_update_is_yielded_once_and_in_order():
+    assert [step.iteration for step in train(7)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_first_update_moves_every_weight_by_the_learning_rate():
+    """Adam's first step is g/|g|; without an average it is seen in full."""
+    before = small_network()
+    after = next(train(1, denoiser=before, average=0, learning_rate=2e-3)).denoiser
+    moved = np.abs(vector(after) - vector(before))
+    assert moved.max() < 2e-3 * (1 + 1e-3)  # float32 weights of order 0.3 round a difference to 3e-8
+    assert np.median(moved) == pytest.approx(2e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("average", [0.5, 0.99])
+def test_the_running_average_forgets_exponentially(average):
+    """w̄_n = d w̄_{n−1} + (1 − d) w_n, d = min(average, n/(n + 9)); w_n are the weights of a run without."""
+    expected = vector(small_network())
+    live = [vector(step.denoiser) for step in train(20, average=0)]
+    averaged = [vector(step.denoiser) for step in train(20, average=average)]
+    for n, (weights, found) in enumerate(zip(live, averaged, strict=True), start=1):
+        decay = min(average, n / (n + 9))
+        expected = decay * expected + (1 - decay) * weights
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)  # float32, 20 roundings of 6e-8
+
+
+def test_the_running_average_holds_no_gradients():
+    """A graph through all updates would grow for as long as the training lasts."""
+    *_, last = train(3)
+    assert not any(p.requires_grad or p.grad_fn is not None for p in last.denoiser.parameters())
+
+
+def test_training_is_a_function_of_its_stream_alone():
+    """Equal streams, equal weights; the caller's network and torch's own stream stay as they were."""
+    mine, state = small_network(), torch.get_rng_state()
+    weights = vector(mine)
+    first, second, third = ([*train(5, seed=seed, denoiser=mine)][-1] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(vector(first.denoiser), vector(second.denoiser))
+    assert first.loss == second.loss
+    assert not np.array_equal(vector(first.denoiser), vector(third.denoiser))
+    np.testing.assert_array_equal(vector(mine), weights)
+    assert all(p.grad is None for p in mine.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_looking_never_changes_training():
+    """Sampling from every checkpoint, from a stream of its own, leaves the same weights in the end."""
+    *_, blind = train(6)
+    looks = np.random.default_rng(9)
+    for step in train(6):
+        ddpm.sample(step.denoiser, short_schedule(), 20, n_steps=5, precision="float32", rng=looks)
+        copy.deepcopy(step.denoiser)
+    np.testing.assert_array_equal(vector(step.denoiser), vector(blind.denoiser))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "named"),
+    [
+        ({"spins": np.zeros((3, 4))}, ValueError, "spins"),
+        ({"n_iterations": 0}, ValueError, "n_iterations"),
+        ({"batch_size": 0}, ValueError, "batch_size"),
+        ({"learning_rate": 0.0}, ValueError, "learning_rate"),
+        ({"average": 1.0}, ValueError, "average"),
+        ({"precision": "float16"}, ValueError, "precision"),
+        ({"rng": 1}, TypeError, "rng"),
+    ],
+)
+def test_arguments_of_train_are_named_when_wrong(arguments, error, named):
+    valid = {"spins": np.ones((3, 4)), "n_iterations": 1, "rng": np.random.default_rng(0)}
+    with pytest.raises(error, match=f"^{named} must be|^{named} must hold"):
+        next(ddpm.train(small_network(), short_schedule(), **{**valid, **arguments}))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"n_samples": 0}, ValueError),
+        ({"n_steps": 21}, ValueError),
+        ({"n_steps": 0}, ValueError),
+        ({"batch_size": 0}, ValueError),
+        ({"precision": "double"}, ValueError),
+        ({"rng": None}, TypeError),
+    ],
+)
+def test_arguments_of_sample_are_named_when_wrong(arguments, error):
+    valid = {"n_samples": 5, "n_steps": 5, "rng": np.random.default_rng(0)}
+    with pytest.raises(error, match=f"^{next(iter(arguments))} must be"):
+        ddpm.sample(small_network(), short_schedule(), **{**valid, **arguments})
+
+
+# ---- precision
+
+
+@pytest.mark.parametrize(("avx512", "amx"), [(True, False), (False, True), (True, True)])
+def test_auto_precision_uses_bfloat16_units(avx512, amx, monkeypatch, caplog):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert ddpm.resolve_precision("auto") == "bfloat16"
+    assert not caplog.records
+
+
+def test_auto_precision_says_when_it_does_without(monkeypatch, caplog):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    with caplog.at_level(logging.WARNING, logger="ising_lib"):
+        assert ddpm.resolve_precision("auto") == "float32"
+    assert "no bfloat16 units" in caplog.text
+    caplog.clear()
+    assert ddpm.resolve_precision("bfloat16") == "bfloat16"  # whoever names one gets it, in silence
+    assert ddpm.resolve_precision("float32") == "float32"
+    assert not caplog.records
+    with pytest.raises(ValueError, match="precision must be one of 'auto', 'bfloat16', 'float32'"):
+        ddpm.resolve_precision("half")
+
+
+def test_bfloat16_trains_and_samples_the_same_law(rng):
+    """Eight bits of mantissa: losses agree to 1 %, moments within the errors of sampling."""
+    losses = [[s.loss for s in train(5, precision=p)] for p in ("float32", "bfloat16")]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.01)
+    *_, last = train(300, learning_rate=3e-3, batch_size=128, average=0.98)
+    moments, n_samples = [], 4000
+    for precision in ("float32", "bfloat16"):
+        x = ddpm.sample(last.denoiser, short_schedule(), n_samples, n_steps=20, precision=precision, rng=rng)
+        spins = ddpm.to_spins(x).astype(np.float64)
+        pairs = spins[:, :, None] * spins[:, None, :]
+        moments.append(np.concatenate([spins.mean(0), pairs.mean(0)[np.triu_indices(4, 1)]]))
+    # two samples of 4,000: standard error of a difference at most √(2/N) = 0.022, ten moments
+    limit = stats.norm.isf(FALSE_ALARM / 2 / 10) * np.sqrt(2 / n_samples)
+    assert np.abs(moments[0] - moments[1]).max() < limit
+
+
+# ---- files
+
+
+def test_a_checkpoint_comes_back_bit_by_bit(tmp_path, rng):
+    network, schedule = small_network(seed=3), ddpm.NoiseSchedule.cosine(20)
+    ddpm.save(tmp_path / "a.safetensors", network, schedule)
+    loaded, its_schedule = ddpm.load(tmp_path / "a.safetensors")
+    assert type(loaded) is ResidualMLP
+    assert loaded.config == network.config
+    np.testing.assert_array_equal(its_schedule.betas, schedule.betas)
+    x, t = torch.tensor(rng.normal(size=(30, 4)), dtype=torch.float32), torch.arange(30) % 20 + 1
+    assert torch.equal(loaded(x, t), network(x, t))
+    settings = {"n_steps": 5, "precision": "float32"}
+    samples = [
+        ddpm.sample(n, s, 10, rng=np.random.default_rng(0), **settings)
+        for n, s in ((network, schedule), (loaded, its_schedule))
+    ]
+    np.testing.assert_array_equal(*samples)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]  # nothing is left beside it
+
+
+def test_a_checkpoint_is_json_and_numbers(tmp_path):
+    """The file is a length, a JSON header and raw arrays: there is no room for code."""
+    ddpm.save(tmp_path / "a.safetensors", small_network(), short_schedule())
+    content = (tmp_path / "a.safetensors").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    assert header.pop("__metadata__")["denoiser"] == "ResidualMLP"
+    assert {entry["dtype"] for entry in header.values()} == {"F32", "F64"}
+    assert len(content) == 8 + length + max(entry["data_offsets"][1] for entry in header.values())
+
+
+def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    ddpm.save(path, small_network(), short_schedule())
+    before = path.read_bytes()
+
+    def full_disk(tensors, aside, metadata):
+        aside.write_bytes(b"half a file")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(ddpm, "save_file", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        ddpm.save(path, small_network(seed=8), short_schedule())
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kept", [0, 6, 200, -1])
+def test_a_truncated_checkpoint_is_refused(kept, tmp_path):
+    path = tmp_path / "a.safetensors"
+    ddpm.save(path, small_network(), short_schedule())
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"path must name a checkpoint, got .*a\.safetensors.*damaged"):
+        ddpm.load(path)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"x": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match=r"path must name .*other\.safetensors.*other content"):
+        ddpm.load(path)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"path must name .*none\.safetensors"):
+        ddpm.load(tmp_path / "none.safetensors")

@@ -1,0 +1,381 @@
+"""Runs: what they hold, what they depend on, and what they never hold."""
+
+import dataclasses
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ising_lib
+from ising_lib import datasets, erasure, experiments, ising, metrics, sampling, stopping, store
+
+ROOT = Path(__file__).parent.parent
+TRAINING = experiments.Training(
+    n_iterations=24,
+    n_checkpoints=3,
+    n_monitor=100,
+    n_augmented=200,
+    n_sampling_steps=5,
+    batch_size=16,
+    n_noise_levels=20,
+    precision="float32",
+)
+CONFIG = experiments.Augmentation(n_spins=6, n_observed=200, training=TRAINING)
+L = 21  # parameters of six spins
+
+
+class Silent:
+    """A progress bar that counts."""
+
+    updates = 0
+
+    def update(self):
+        self.updates += 1
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache, and no published runs: nothing is taken from elsewhere, nothing left behind."""
+    monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ISING_LIB_RESULTS", "")
+    monkeypatch.delenv("ISING_LIB_PUBLISH", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def computed():
+    """The arrays of CONFIG, computed once for this module, and the progress that was reported."""
+    progress = Silent()
+    return CONFIG.compute(progress), progress
+
+
+@pytest.fixture(scope="module")
+def arrays(computed):
+    return computed[0]
+
+
+@pytest.fixture
+def computes_at_once(arrays, monkeypatch):
+    """For tests of what happens around the computation."""
+    monkeypatch.setattr(experiments.Augmentation, "compute", lambda config, progress: arrays)
+
+
+def changed(config=CONFIG, **values):
+    """The config with other values of its training."""
+    return dataclasses.replace(config, training=dataclasses.replace(config.training, **values))
+
+
+def differ(a, b, names):
+    return [name for name in names if not np.array_equal(a[name], b[name])]
+
+
+def test_arrays_are_those_of_the_docstring(arrays):
+    shapes = {name: np.shape(array) for name, array in arrays.items()}
+    checkpoints, sizes = 3, 5
+    assert shapes == {
+        "truth": (L,),
+        "observed": (L,),
+        "observed_epsilon": (),
+        "test_line": (),
+        "observed_line": (),
+        **dict.fromkeys(["iterations", "loss", "variance", "monitored_epsilon", "copies"], (checkpoints,)),
+        "monitored": (checkpoints, L),
+        "stop_index": (),
+        "stop_iteration": (),
+        "stop_crossed": (),
+        "augmented": (L,),
+        "augmented_epsilon": (),
+        "sizes": (sizes,),
+        "by_size": (sizes, L),
+        "by_size_with_observed": (sizes, L),
+    }
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_arrays_agree_with_each_other(arrays):
+    np.testing.assert_array_equal(arrays["iterations"], TRAINING.checkpoints())
+    np.testing.assert_array_equal(arrays["sizes"], [2, 6, 20, 60, 200])
+    np.testing.assert_array_equal(arrays["by_size"][-1], arrays["augmented"])
+    assert ((arrays["copies"] >= 0) & (arrays["copies"] <= 1)).all()
+    point = stopping.crossing(
+        arrays["iterations"], arrays["variance"], arrays["test_line"], arrays["observed_line"]
+    )
+    stop = [arrays[f"stop_{name}"] for name in ("index", "iteration", "crossed")]
+    assert stop == [point.index, point.iteration, point.crossed]
+
+
+def test_observed_side_is_recomputed_from_its_named_streams(arrays):
+    """Truth, samples and fit, spelled out as a notebook would: the run holds exactly these."""
+    truth = ising.gaussian(6, 1.0, 1.0, rng=experiments.stream(0, "truth"))
+    observed, test = (
+        sampling.sample(truth, 200, rng=experiments.stream(0, name)) for name in ("observed", "test")
+    )
+    fit = erasure.fit(observed)
+    np.testing.assert_array_equal(arrays["truth"], truth.to_vector())
+    np.testing.assert_array_equal(arrays["observed"], fit.model.to_vector())
+    assert arrays["observed_epsilon"] == fit.epsilon
+    assert arrays["test_line"] == stopping.energy_variance(test, fit.model)
+    assert arrays["observed_line"] == stopping.energy_variance(observed, fit.model)
+
+
+def test_progress_counts_updates(computed):
+    assert computed[1].updates == 24
+
+
+def test_the_same_config_gives_the_same_bits(arrays):
+    """Computed a second time, stored in a fresh cache, and read again."""
+    run = experiments.run(CONFIG)
+    assert set(run.arrays) == set(arrays)
+    assert all(run[name].tobytes() == np.asarray(array).tobytes() for name, array in arrays.items())
+
+
+def test_another_seed_is_another_everything(arrays):
+    other = dataclasses.replace(CONFIG, seed=1).compute(Silent())
+    names = ["truth", "observed", "test_line", "loss", "variance", "monitored", "augmented"]
+    assert differ(arrays, other, names) == names
+
+
+def test_how_many_samples_are_looked_at_does_not_change_the_training(arrays):
+    """Looking has a stream of its own: other samples, the same losses."""
+    other = changed(n_monitor=70).compute(Silent())
+    assert differ(arrays, other, ["monitored", "variance"]) == ["monitored", "variance"]
+    assert differ(arrays, other, ["iterations", "loss", "observed"]) == []
+
+
+def test_how_often_is_looked_does_not_change_the_training(arrays):
+    """Looks at 3 and 24 instead of 3, 8 and 24: the same samples there, and the losses of all updates."""
+    other = changed(n_checkpoints=2).compute(Silent())
+    assert (arrays["iterations"].tolist(), other["iterations"].tolist()) == ([3, 8, 24], [3, 24])
+    for name in ("variance", "monitored", "copies"):
+        np.testing.assert_array_equal(other[name], arrays[name][[0, 2]])
+    mean = (5 * arrays["loss"][1] + 16 * arrays["loss"][2]) / 21
+    assert other["loss"][1] == pytest.approx(mean, rel=1e-12)  # sums of 21 numbers in double precision
+
+
+@pytest.mark.parametrize("crossing_at", [1, 2])
+def test_stop_ends_the_training_at_the_crossing(crossing_at, monkeypatch):
+    """The rule is made to fire at one checkpoint; without ``stop`` the same run goes on to the end."""
+
+    def crossing(iterations, variance, *lines):
+        crossed = len(iterations) > crossing_at
+        index = crossing_at if crossed else len(iterations) - 1
+        return stopping.StoppingPoint(index, float(iterations[index]), lines[0], crossed)
+
+    monkeypatch.setattr(stopping, "crossing", crossing)
+    progress = Silent()
+    stopped, whole = changed(stop=True).compute(progress), CONFIG.compute(Silent())
+    checkpoints = TRAINING.checkpoints()
+    assert progress.updates == checkpoints[crossing_at]
+    np.testing.assert_array_equal(stopped["iterations"], checkpoints[: crossing_at + 1])
+    np.testing.assert_array_equal(whole["iterations"], checkpoints)
+    for arrays in (stopped, whole):
+        assert (arrays["stop_index"], arrays["stop_crossed"]) == (crossing_at, True)
+    # the augmented samples are drawn at the crossing in both, from the same network and stream
+    assert differ(stopped, whole, ["augmented", "augmented_epsilon", "by_size"]) == []
+
+
+def test_without_a_crossing_the_last_network_is_used(monkeypatch):
+    monkeypatch.setattr(
+        stopping,
+        "crossing",
+        lambda iterations, *_: stopping.StoppingPoint(len(iterations) - 1, 24.0, 0.0, False),
+    )
+    progress = Silent()
+    run = changed(stop=True).compute(progress)
+    assert progress.updates == 24
+    assert (run["stop_index"], run["stop_crossed"]) == (2, False)
+    assert run["augmented"].shape == (L,)
+
+
+@pytest.mark.parametrize("n_iterations", [1, 7, 1999, 16_000])
+@pytest.mark.parametrize("n_checkpoints", [1, 2, 16])
+def test_checkpoints_rise_to_the_end(n_iterations, n_checkpoints):
+    training = experiments.Training(n_iterations=n_iterations, n_checkpoints=n_checkpoints)
+    checkpoints = training.checkpoints()
+    assert checkpoints[-1] == n_iterations
+    assert checkpoints[0] >= 1
+    assert (np.diff(checkpoints) > 0).all()
+    assert len(checkpoints) <= n_checkpoints
+
+
+def test_checkpoints_of_the_thesis_are_evenly_spaced_in_the_logarithm():
+    checkpoints = experiments.Training().checkpoints()
+    assert (len(checkpoints), checkpoints[0]) == (16, experiments.FIRST_CHECKPOINT)
+    # rounding moves an iteration by at most a half: the ratio of two neighbours by 0.5/250 + 0.5/250
+    np.testing.assert_allclose(checkpoints[1:] / checkpoints[:-1], (16_000 / 250) ** (1 / 15), rtol=0.004)
+
+
+def test_streams_do_not_depend_on_the_order_they_are_asked_for():
+    first = {name: experiments.stream(3, name).random(4).tolist() for name in ("a", "b", "c")}
+    again = {name: experiments.stream(3, name).random(4).tolist() for name in ("c", "a", "b")}
+    assert first == again
+
+
+def test_streams_of_other_names_and_seeds_differ():
+    names = ["truth", "observed", "test", "initial weights", "training", "augmented", "split", "missing"]
+    names += [f"look {n}" for n in range(1, 300)]
+    drawn = {experiments.stream(seed, name).random() for name in names for seed in range(3)}
+    assert len(drawn) == 3 * len(names)
+
+
+def test_a_stored_run_is_read_and_not_computed(computes_at_once, monkeypatch):
+    run = experiments.run(CONFIG)
+
+    def compute(self, progress):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(experiments.Augmentation, "compute", compute)
+    again = experiments.run(CONFIG)
+    assert (again.config, again.provenance) == (run.config, run.provenance)
+    assert differ(run, again, run.arrays) == []
+    assert experiments.run_all([CONFIG, CONFIG], jobs=2)[1].provenance == run.provenance
+    with pytest.raises(AssertionError, match="computed again"):
+        experiments.run(changed(n_augmented=201))
+
+
+def test_publishing_copies_the_runs_that_are_used(computes_at_once, tmp_path, monkeypatch):
+    monkeypatch.setenv("ISING_LIB_RESULTS", str(tmp_path / "results"))
+    experiments.run(CONFIG)
+    assert not (tmp_path / "results").exists()
+    monkeypatch.setenv("ISING_LIB_PUBLISH", "1")
+    experiments.run(CONFIG)
+    published = [path.stem for path in (tmp_path / "results").iterdir()]
+    assert published == [store.key(experiments.describe(CONFIG))]
+
+
+def test_describe_is_plain_data_with_every_field():
+    plain = experiments.describe(CONFIG)
+    assert json.loads(json.dumps(plain)) == plain
+    assert set(plain) == {"experiment", "version", *(f.name for f in dataclasses.fields(CONFIG))}
+    assert set(plain["training"]) == {f.name for f in dataclasses.fields(TRAINING)}
+    assert plain["experiment"] == "augmentation"
+
+
+def test_with_seeds_changes_nothing_else():
+    configs = experiments.with_seeds(CONFIG, [4, 2])
+    assert [config.seed for config in configs] == [4, 2]
+    assert dataclasses.replace(configs[0], seed=0) == CONFIG
+
+
+def test_provenance_says_who_computed_it(computes_at_once):
+    provenance = experiments.run(CONFIG).provenance
+    assert set(provenance) == {
+        *("ising_lib", "commit", "machine", "python", "numpy", "torch", "precision", "started", "seconds")
+    }
+    assert provenance["ising_lib"] == ising_lib.__version__
+    assert provenance["precision"] == "float32"
+    assert provenance["seconds"] >= 0
+    assert all(provenance[name] for name in ("commit", "machine", "python", "numpy", "torch", "started"))
+
+
+def test_commit_is_that_of_the_clone_or_unknown(monkeypatch):
+    commit = experiments.commit()
+    assert commit == "unknown" or (len(commit.rstrip("+")) >= 10 and int(commit.rstrip("+"), 16) >= 0)
+
+    def no_git(*_, **__):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(subprocess, "run", no_git)
+    assert experiments.commit() == "unknown"
+
+
+def test_origin_names_runs_commit_and_parameters():
+    configs = [CONFIG, dataclasses.replace(CONFIG, seed=1)]
+    runs = [
+        store.Run(
+            experiments.describe(config),
+            {},
+            {
+                "ising_lib": "1.2.3",
+                "commit": f"c0ffee{config.seed}",
+                "machine": "a machine",
+                "precision": "float32",
+                "started": "2024-08-01T10:00:00+00:00",
+                "seconds": 12.4,
+            },
+        )
+        for config in configs
+    ]
+    text = experiments.origin(runs, "fig99_nothing")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == 2
+    for row, run in zip(rows, runs, strict=True):
+        assert f"`{store.key(run.config)}`" in row
+        assert f"| {run.config['seed']} | {run.provenance['commit']} | 1.2.3 | float32 | 12 |" in row
+        assert "2024-08-01" in row
+    assert "`fig99_nothing`" in text
+    for parameter in ("n_spins = 6", "n_observed = 200", "n_iterations = 24", "stop = False"):
+        assert parameter in text
+
+
+def test_run_all_computes_side_by_side_and_keeps_the_order(arrays, monkeypatch):
+    """Two spawned processes compute; seed 2 is stored already; bits are those of this process."""
+    configs = experiments.with_seeds(CONFIG, [1, 2, 0])
+    store.write(experiments.describe(configs[1]), {"marker": 5}, {"seconds": 0})
+    runs = experiments.run_all(configs, jobs=2)
+    assert [run.config["seed"] for run in runs] == [1, 2, 0]
+    assert runs[1]["marker"] == 5
+    assert differ(runs[2], arrays, arrays) == []
+    assert differ(runs[0], arrays, ["truth", "loss"]) == ["truth", "loss"]
+
+
+@pytest.fixture
+def fabricated_recording(monkeypatch, rng):
+    """A small recording in place of the real one, with some of its structure: neurons that fire together."""
+    common = rng.random((4, 1, 100)) < 0.2
+    spikes = (rng.random((4, 9, 100)) < 0.1) | (common & (rng.random((4, 9, 100)) < 0.6))
+    monkeypatch.setattr(datasets, "load_retina", lambda: spikes.astype(np.uint8))
+    return spikes
+
+
+def test_retina_run_holds_no_samples(fabricated_recording):
+    config = experiments.Retina(n_spins=5, n_observed=150, n_test=60, training=TRAINING)
+    run = experiments.run(config)
+    assert "truth" not in run.arrays
+    assert "augmented" in run.arrays
+    assert all(array.dtype != np.int8 for array in run.arrays.values())
+    assert not {150, 60} & {size for array in run.arrays.values() for size in array.shape}
+    observed, test = config.samples()
+    again, _ = config.samples()
+    np.testing.assert_array_equal(observed, again)
+    assert (observed.shape, test.shape) == ((150, 5), (60, 5))
+    np.testing.assert_array_equal(run["observed"], erasure.fit(observed).model.to_vector())
+    assert run["copies"][-1] > 0  # 2^5 words, so samples repeat observed ones
+    assert metrics.nearest_distance(test, observed).min() == 0
+
+
+def test_published_retina_runs_hold_no_samples_of_the_recording():
+    """Models of up to 40 spins have 820 parameters; 1,000 or more numbers in a row would be samples."""
+    for path in (ROOT / "notebooks" / "results").glob("retina-*.npz"):
+        for name, array in store.read(path).arrays.items():
+            assert array.dtype != np.int8, (path, name)
+            assert max(array.shape, default=0) < 1000, (path, name)
+
+
+def test_published_runs_are_whole_and_lie_under_their_own_name():
+    for path in (ROOT / "notebooks" / "results").glob("*.npz"):
+        assert store.key(store.read(path).config) == path.stem
+
+
+def test_the_recording_is_not_tracked():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone: git cannot be asked what it tracks")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not [name for name in tracked.splitlines() if name.endswith(".mat")]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: experiments.Training(n_iterations=0), "n_iterations must be at least 1"),
+        (lambda: experiments.Training(n_monitor=0), "n_monitor must be at least 1"),
+        (lambda: experiments.Augmentation(n_spins=1), "n_spins must be at least 2"),
+        (lambda: experiments.Augmentation(seed=-1), "seed must be at least 0"),
+        (lambda: experiments.Retina(n_spins=1), "n_spins must be at least 2"),
+    ],
+)
+def test_wrong_configs_are_refused_at_once(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

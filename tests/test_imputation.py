@@ -1,0 +1,190 @@
+"""Imputation against the conditional law, taken from the enumeration of all 2^8 states."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ising_lib import exact, imputation, ising, metrics
+
+M = 8
+ROUNDING = 1e-12  # sums of at most 2^8 positive terms in double precision, with a margin
+
+
+@pytest.fixture
+def model(rng):
+    return ising.gaussian(M, 1.5, rng=rng)
+
+
+def with_holes(n_samples, n_missing, rng):
+    """Random spins with n_missing zeros in each sample, at places of its own."""
+    spins = rng.choice(np.array([-1, 1], dtype=np.int8), (n_samples, M))
+    places = rng.random((n_samples, M)).argsort(axis=1)[:, :n_missing]
+    np.put_along_axis(spins, places, 0, axis=1)
+    return spins
+
+
+def conditional(model, spins):
+    """p(σ | known spins) of all 2^M states, (N, 2^M): zero where a state contradicts a known spin."""
+    states = exact.configurations(M)
+    agrees = ((spins[:, None, :] == 0) | (spins[:, None, :] == states[None])).all(2)
+    weights = exact.probabilities(model) * agrees
+    return weights / weights.sum(1, keepdims=True)
+
+
+def brute_argmax(model, spins):
+    return exact.configurations(M)[conditional(model, spins).argmax(1)]
+
+
+def brute_up(model, spins):
+    return conditional(model, spins) @ (exact.configurations(M) > 0)
+
+
+@pytest.mark.parametrize("n_missing", range(1, M + 1))
+def test_argmax_is_the_most_probable_joint_state(model, n_missing, rng):
+    spins = with_holes(40, n_missing, rng)
+    np.testing.assert_array_equal(imputation.impute(model, spins), brute_argmax(model, spins))
+
+
+@pytest.mark.parametrize("n_missing", range(1, M + 1))
+def test_marginal_is_the_more_probable_value_of_each_spin(model, n_missing, rng):
+    spins = with_holes(40, n_missing, rng)
+    up = brute_up(model, spins)
+    np.testing.assert_allclose(imputation.probability_up(model, spins), up, rtol=0, atol=ROUNDING)
+    np.testing.assert_array_equal(imputation.impute(model, spins, "marginal"), np.where(up >= 0.5, 1, -1))
+
+
+def test_the_two_rules_differ_where_they_should(model, rng):
+    """Else the two tests above would not tell one rule from the other."""
+    spins = with_holes(200, 6, rng)
+    assert (imputation.impute(model, spins) != imputation.impute(model, spins, "marginal")).any()
+
+
+def test_each_sample_may_miss_another_number_of_spins(model, rng):
+    spins = np.concatenate([with_holes(3, n, rng) for n in range(M + 1)])
+    np.testing.assert_array_equal(imputation.impute(model, spins), brute_argmax(model, spins))
+    up = imputation.probability_up(model, spins)
+    np.testing.assert_allclose(up, brute_up(model, spins), rtol=0, atol=ROUNDING)
+    known = spins != 0
+    np.testing.assert_array_equal(up[known], spins[known] > 0)
+
+
+@pytest.mark.parametrize("rule", ["argmax", "marginal"])
+@pytest.mark.parametrize("most_enumerated", [20, 2])
+def test_known_spins_and_the_argument_stay_as_they_were(model, rule, most_enumerated, rng, monkeypatch):
+    monkeypatch.setattr(imputation, "MAX_ENUMERATED", most_enumerated)
+    monkeypatch.setattr(imputation, "_SWEEPS", 10)
+    spins = with_holes(30, 4, rng)
+    before = spins.copy()
+    filled = imputation.impute(model, spins, rule, rng=rng)
+    assert filled.dtype == np.int8
+    assert set(np.unique(filled)) == {-1, 1}
+    np.testing.assert_array_equal(spins, before)
+    np.testing.assert_array_equal(filled[spins != 0], spins[spins != 0])
+
+
+@pytest.mark.parametrize("rule", ["argmax", "marginal"])
+def test_nothing_missing_is_returned_unchanged(model, rule, rng):
+    spins = with_holes(10, 0, rng)
+    np.testing.assert_array_equal(imputation.impute(model, spins, rule), spins)
+    np.testing.assert_array_equal(imputation.probability_up(model, spins), (spins + 1) / 2)
+
+
+def test_annealing_finds_the_most_probable_state(rng, monkeypatch):
+    """Samples that miss more than two spins are annealed here, the others still enumerated.
+
+    A heat bath freezes into one of two valleys with odds of about their probabilities.  So a state e² times
+    more probable than any other escapes one restart with 12 %, four with 0.02 %: all of those must be found.
+    Two equally good valleys are told apart by luck: 1/16 of the samples may be missed at the very worst.
+    """
+    monkeypatch.setattr(imputation, "MAX_ENUMERATED", 2)
+    model = ising.gaussian(M, 3.0, 3.0, rng=rng)
+    spins = np.concatenate([with_holes(30, n, rng) for n in range(1, M + 1)])
+    found = (imputation.impute(model, spins, rng=rng) == brute_argmax(model, spins)).all(1)
+    second, first = np.sort(conditional(model, spins), axis=1)[:, -2:].T
+    clear = first > np.exp(2) * second
+    annealed = (spins == 0).sum(1) > 2
+    assert (clear & annealed).sum() > 30  # else nothing was tested
+    assert found[clear | ~annealed].all()
+    assert (~found).mean() < 1 / 16
+
+
+def test_sampled_marginals_are_the_exact_ones(model, rng, monkeypatch):
+    """64 independent chains of one sample: their mean against the exact marginal, their spread as its error.
+
+    Student's t with 63 degrees of freedom passes 5 once in 200,000 times, and there are six spins.
+    """
+    monkeypatch.setattr(imputation, "MAX_ENUMERATED", 2)
+    spins = np.repeat(with_holes(1, 6, rng), 64, axis=0)
+    missing = spins[0] == 0
+    chains = imputation.probability_up(model, spins, rng=rng)[:, missing]  # (64, 6)
+    error = chains.std(0, ddof=1) / np.sqrt(len(chains))
+    assert (error > 0).all()  # the chains are different ones
+    # a chain that forgets within 50 of its 1,000 sweeps knows a probability to √(0.25 · 100/1000) = 0.16
+    assert chains.std(0).max() < 0.16
+    t = (chains.mean(0) - brute_up(model, spins[:1])[0, missing]) / error
+    assert np.abs(t).max() < 5
+
+
+@pytest.mark.parametrize("rule", ["argmax", "marginal"])
+def test_too_many_missing_spins_need_rng(rule, rng):
+    big = ising.gaussian(22, rng=rng)
+    spins = np.ones((2, 22))
+    spins[1, :21] = 0
+    with pytest.raises(ValueError, match=r"rng is needed because a sample misses 21 spins.*20 that are enum"):
+        imputation.impute(big, spins, rule)
+    assert (imputation.impute(big, spins, rule, rng=rng)[0] == 1).all()
+
+
+def test_marginal_makes_no_more_errors_per_spin_than_argmax(rng):
+    """On samples of the model itself: the expected errors are those of the exact law, compared exactly."""
+    model = ising.gaussian(M, 2.0, rng=rng)
+    spins = exact.sample(model, 300, rng=rng)
+    missing = imputation.random_mask(spins.shape, 5, rng=rng)
+    holed = np.where(missing, 0, spins)
+    up = imputation.probability_up(model, holed)
+
+    def expected_errors(filled):
+        return np.where(filled > 0, 1 - up, up)[missing].sum()
+
+    errors = [expected_errors(imputation.impute(model, holed, rule)) for rule in ("marginal", "argmax")]
+    assert errors[0] < errors[1]
+    actual = metrics.recovery(spins, imputation.impute(model, holed, "marginal"), missing)
+    # the errors of one sample are correlated: at most 5 together, so the variance is at most 5 Σ p(1 − p)
+    tolerance = 5 * np.sqrt(5 * (up * (1 - up))[missing].sum())
+    assert abs((1 - actual.accuracy) * missing.sum() - errors[0]) < tolerance
+
+
+def test_random_mask_marks_exactly_n_in_each_row(rng):
+    for n_missing in (1, 3, M):
+        mask = imputation.random_mask((50, M), n_missing, rng=rng)
+        assert mask.dtype == bool
+        assert (mask.sum(1) == n_missing).all()
+
+
+def test_random_mask_is_uniform(rng):
+    """Every column equally often (z below 5: once in 2 million), and every pair of columns too (χ²)."""
+    n_samples, n_spins, n_missing = 6000, 6, 2
+    mask = imputation.random_mask((n_samples, n_spins), n_missing, rng=rng)
+    share = n_missing / n_spins
+    z = (mask.sum(0) - n_samples * share) / np.sqrt(n_samples * share * (1 - share))
+    assert np.abs(z).max() < 5
+    _, counts = np.unique(mask, axis=0, return_counts=True)
+    assert len(counts) == 15  # all pairs of six
+    assert stats.chisquare(counts).pvalue > 1e-5  # one false alarm in 100,000 seeds
+
+
+def test_wrong_arguments_are_named(model, rng):
+    spins = with_holes(3, 2, rng)
+    with pytest.raises(ValueError, match="rule must be one of 'argmax', 'marginal', got 'mean'"):
+        imputation.impute(model, spins, "mean")
+    with pytest.raises(ValueError, match=r"spins must hold only -1, 0 \(missing\) or \+1, got 2"):
+        imputation.impute(model, 2 * np.ones((1, M)))
+    with pytest.raises(ValueError, match="spins must have 8 columns"):
+        imputation.probability_up(model, spins[:, :5])
+    for n_missing in (0, M + 1):
+        with pytest.raises(ValueError, match="n_missing must be from 1 to 8"):
+            imputation.random_mask((3, M), n_missing, rng=rng)
+    with pytest.raises(TypeError, match="n_missing must be a whole number"):
+        imputation.random_mask((3, M), 2.5, rng=rng)
+    with pytest.raises(TypeError, match="rng"):
+        imputation.random_mask((3, M), 2, rng=0)

@@ -1,0 +1,167 @@
+"""The model itself: its energy, its vector of parameters, its random instances."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import ising_lib
+from ising_lib import ising
+
+FALSE_ALARM = 1e-6  # probability that a correct law fails one of the statistical tests
+
+
+def test_energy_is_minus_fields_minus_pairs(rng):
+    """Eq. 2 as a double loop over pairs i < j."""
+    model = ising.gaussian(5, rng=rng)
+    spins = rng.choice([-1, 1], (1100, 5))  # more rows than two of the blocks they are handled in
+    expected = np.zeros(len(spins))
+    for k, sigma in enumerate(spins):
+        for i in range(5):
+            expected[k] -= model.fields[i] * sigma[i]
+            for j in range(i + 1, 5):
+                expected[k] -= model.couplings[i, j] * sigma[i] * sigma[j]
+    # 15 terms of order 1 in double precision: rounding stays below 15 · 2e-16 · a few
+    np.testing.assert_allclose(ising.energy(model, spins), expected, rtol=0, atol=1e-13)
+
+
+def test_flipping_every_spin_reverses_the_field_energy_alone(rng):
+    """Pairs are even under σ → −σ, fields are odd."""
+    model = ising.gaussian(7, rng=rng)
+    spins = rng.choice([-1, 1], (50, 7))
+    difference = ising.energy(model, -spins) - ising.energy(model, spins)
+    np.testing.assert_allclose(difference, 2 * spins @ model.fields, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(("coupling_scale", "field_scale"), [(0.5, 0.25), (0.25, 2.0)])
+def test_parameters_scatter_with_variance_g_squared_over_m(coupling_scale, field_scale, rng):
+    """Σ x² / (g²/M) of n normal numbers follows χ² with n degrees of freedom; no g here is 1."""
+    n_spins = 400
+    model = ising.gaussian(n_spins, coupling_scale, field_scale, rng=rng)
+    couplings = model.couplings[np.triu_indices(n_spins, 1)]
+    for values, scale in ((couplings, coupling_scale), (model.fields, field_scale)):
+        low, high = stats.chi2.interval(1 - FALSE_ALARM, values.size)
+        # relative width √(2/n)·4.9: ±2.5 % for 79,800 couplings, ±35 % for 400 fields; a variance
+        # of g/M instead would be off by 1/g, a factor of 2 and more
+        assert low < (values**2).sum() * n_spins / scale**2 < high
+        limit = stats.norm.isf(FALSE_ALARM / 2) * scale / np.sqrt(n_spins * values.size)
+        assert abs(values.mean()) < limit
+
+
+def test_a_scale_of_zero_switches_parameters_off(rng):
+    """The thesis infers with couplings alone in Fig. 14 b."""
+    assert not ising.gaussian(6, 1.0, 0.0, rng=rng).fields.any()
+    assert not ising.gaussian(6, 0.0, 1.0, rng=rng).couplings.any()
+
+
+def test_equal_streams_draw_equal_instances():
+    first, second, third = (ising.gaussian(6, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.to_vector(), second.to_vector())
+    assert not np.array_equal(first.to_vector(), third.to_vector())
+
+
+def test_vector_holds_fields_then_couplings_row_by_row():
+    couplings = np.array([[0, 4, 5], [4, 0, 6], [5, 6, 0]])
+    model = ising.IsingModel([1, 2, 3], couplings)
+    np.testing.assert_array_equal(model.to_vector(), [1, 2, 3, 4, 5, 6])
+
+
+@pytest.mark.parametrize("n_spins", [1, 2, 9])
+def test_vector_round_trip(n_spins, rng):
+    model = ising.gaussian(n_spins, rng=rng)
+    back = ising.IsingModel.from_vector(model.to_vector(), n_spins)
+    np.testing.assert_array_equal(back.fields, model.fields)
+    np.testing.assert_array_equal(back.couplings, model.couplings)
+
+
+def test_temperature_scales_every_parameter(rng):
+    """β H of a model is H of the model at β."""
+    model = ising.gaussian(6, rng=rng)
+    spins = rng.choice([-1, 1], (20, 6))
+    expected = 0.3 * ising.energy(model, spins)
+    np.testing.assert_allclose(ising.energy(model.at(0.3), spins), expected, rtol=0, atol=1e-13)
+
+
+def test_a_model_cannot_be_altered(rng):
+    """Neither through its own arrays nor through those it was made from."""
+    fields = np.zeros(3)
+    model = ising.IsingModel(fields, np.zeros((3, 3)))
+    fields[0] = 1.0
+    assert model.fields[0] == 0.0
+    for array in (model.fields, model.couplings):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "couplings", "named"),
+    [
+        ([], np.zeros((0, 0)), "fields"),
+        (np.zeros((2, 2)), np.zeros((2, 2)), "fields"),
+        (np.zeros(2), np.zeros((3, 3)), "couplings"),
+        ([0, np.nan], np.zeros((2, 2)), "fields"),
+        (np.zeros(2), [[0, np.inf], [np.inf, 0]], "couplings"),
+        (np.zeros(2), [[0, 1], [0.5, 0]], "couplings must be symmetric"),
+        (np.zeros(2), [[0.1, 1], [1, 0]], "couplings must have a zero diagonal"),
+    ],
+)
+def test_parameters_that_are_no_model_are_refused(fields, couplings, named):
+    with pytest.raises(ValueError, match=named):
+        ising.IsingModel(fields, couplings)
+
+
+@pytest.mark.parametrize(
+    ("spins", "error", "named"),
+    [
+        ([1, -1, 1], ValueError, "spins must be a non-empty array of shape"),
+        (np.ones((0, 3)), ValueError, "spins must be a non-empty array of shape"),
+        (np.ones((4, 2)), ValueError, "spins must have 3 columns"),
+        ([[1, 1, 0]], ValueError, r"spins must hold only -1 or \+1, got 0 at \[0, 2\]"),
+        ([[1, 1, -1], [1, 0.5, 1]], ValueError, r"spins .* got 0.5 at \[1, 1\]"),
+        ([["1", "1", "-1"]], TypeError, "spins must be numeric"),
+    ],
+)
+def test_arrays_that_are_no_spins_are_refused(spins, error, named):
+    model = ising.IsingModel(np.zeros(3), np.zeros((3, 3)))
+    with pytest.raises(error, match=named):
+        ising.energy(model, spins)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "named"),
+    [
+        ({"n_spins": 0}, ValueError, "n_spins"),
+        ({"n_spins": 2.0}, TypeError, "n_spins"),
+        ({"coupling_scale": -1.0}, ValueError, "coupling_scale"),
+        ({"coupling_scale": "1"}, TypeError, "coupling_scale"),
+        ({"field_scale": np.inf}, ValueError, "field_scale"),
+        ({"rng": 7}, TypeError, "rng must be a numpy.random.Generator"),
+    ],
+)
+def test_arguments_of_gaussian_are_named_when_wrong(arguments, error, named):
+    with pytest.raises(error, match=named):
+        ising.gaussian(**{"n_spins": 3, "rng": np.random.default_rng(0), **arguments})
+
+
+def test_a_vector_of_the_wrong_length_is_refused():
+    with pytest.raises(ValueError, match=r"vector must have shape \(6,\) for 3 spins"):
+        ising.IsingModel.from_vector(np.zeros(5), 3)
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    """Submodules come at first use; the small ones stay free of torch, numba and matplotlib."""
+    code = (
+        "import sys, ising_lib; from ising_lib import ising, exact, erasure; "
+        "sys.exit(', '.join({'torch', 'numba', 'matplotlib'} & set(sys.modules)) or 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, f"loaded: {result.stderr}"
+
+
+def test_the_package_lists_its_modules():
+    assert set(ising_lib.__all__) <= set(dir(ising_lib))
+    assert ising_lib.ising is ising
+    with pytest.raises(AttributeError, match="utils"):
+        _ = ising_lib.utils

@@ -1,0 +1,134 @@
+"""Scores against sums and confusion matrices worked out by hand."""
+
+import numpy as np
+import pytest
+
+from ising_lib import ising, metrics, store
+
+ROUNDING = 1e-13  # a few hundred terms of order 1 in double precision
+
+
+@pytest.fixture
+def pair():
+    """Two models of three spins that differ by Δh = (0.1, 0, −0.2) and ΔJ₁₂, ΔJ₁₃, ΔJ₂₃ = (0.3, 0, −0.1)."""
+    truth = ising.IsingModel([0.5, -0.5, 0.0], [[0, 1, 2], [1, 0, -1], [2, -1, 0]])
+    model = ising.IsingModel([0.6, -0.5, -0.2], [[0, 1.3, 2], [1.3, 0, -1.1], [2, -1.1, 0]])
+    return model, truth
+
+
+def test_thesis_mse_by_hand(pair):
+    """(0.01 + 0.04 + 0.09 + 0.01) / 3 = 0.05: each coupling once, divided by M  (Eq. 23)."""
+    assert metrics.thesis_mse(*pair) == pytest.approx(0.05, rel=ROUNDING)
+
+
+def test_parameter_mse_by_hand(pair):
+    """The same sum divided by the six parameters."""
+    assert metrics.parameter_mse(*pair) == pytest.approx(0.15 / 6, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("n_spins", [1, 2, 9])
+def test_the_two_errors_differ_by_the_factor_of_the_docstring(n_spins, rng):
+    model, truth = ising.gaussian(n_spins, rng=rng), ising.gaussian(n_spins, rng=rng)
+    expected = metrics.thesis_mse(model, truth) * 2 / (n_spins + 1)
+    assert metrics.parameter_mse(model, truth) == pytest.approx(expected, rel=ROUNDING)
+    assert metrics.thesis_mse(truth, truth) == 0
+
+
+@pytest.mark.parametrize("score", [metrics.thesis_mse, metrics.parameter_mse])
+def test_models_of_different_sizes_are_refused(score, rng):
+    with pytest.raises(ValueError, match="model must have 4 spins like truth, got 5"):
+        score(ising.gaussian(5, rng=rng), ising.gaussian(4, rng=rng))
+
+
+def test_error_of_a_stored_run_is_the_thesis_mse(rng):
+    """For one vector of parameters and for a row of them; fields and couplings add up to the whole."""
+    truth = ising.gaussian(5, rng=rng)
+    models = [ising.gaussian(5, rng=rng) for _ in range(3)]
+    arrays = {
+        "truth": truth.to_vector(),
+        "one": models[0].to_vector(),
+        "many": np.array([model.to_vector() for model in models]),
+    }
+    run = store.Run({"n_spins": 5}, arrays, {})
+    expected = [metrics.thesis_mse(model, truth) for model in models]
+    assert run.error("one") == pytest.approx(expected[0], rel=ROUNDING)
+    np.testing.assert_allclose(run.error("many"), expected, rtol=ROUNDING)
+    np.testing.assert_allclose(
+        run.share("many", "fields") + run.share("many", "couplings"), expected, rtol=ROUNDING
+    )
+    fields_alone = [((model.fields - truth.fields) ** 2).sum() / 5 for model in models]
+    np.testing.assert_allclose(run.share("many", "fields"), fields_alone, rtol=ROUNDING)
+
+
+def test_recovery_by_a_confusion_matrix():
+    """Of 8 missing spins: 2 spikes found, 1 missed, 2 invented, 3 silent ones right; the known never count."""
+    true = np.array([[1, 1, 1, -1, -1], [-1, -1, -1, 1, 1]])
+    filled = np.array([[1, 1, -1, 1, 1], [-1, -1, -1, -1, -1]])
+    missing = np.array([[True] * 5, [True, True, True, False, False]])
+    score = metrics.recovery(true, filled, missing)
+    assert score.n_missing == 8
+    assert score.accuracy == pytest.approx(5 / 8, rel=ROUNDING)
+    assert score.recall == pytest.approx(2 / 3, rel=ROUNDING)
+    assert score.precision == pytest.approx(2 / 4, rel=ROUNDING)
+    assert score.balanced_accuracy == pytest.approx((2 / 3 + 3 / 5) / 2, rel=ROUNDING)
+
+
+def test_all_silent_has_no_precision_and_balanced_accuracy_one_half():
+    true = np.array([[1, -1, -1, -1]])
+    score = metrics.recovery(true, -np.ones((1, 4)), np.ones((1, 4), dtype=bool))
+    assert np.isnan(score.precision)
+    assert (score.accuracy, score.recall, score.balanced_accuracy) == (0.75, 0.0, 0.5)
+
+
+def test_nothing_but_silence_has_no_recall():
+    silent = -np.ones((2, 3))
+    score = metrics.recovery(silent, silent, np.ones((2, 3), dtype=bool))
+    assert score.accuracy == 1
+    assert np.isnan([score.recall, score.precision, score.balanced_accuracy]).all()
+
+
+def test_wrong_arguments_of_recovery_are_named():
+    spins = np.ones((2, 3))
+    with pytest.raises(ValueError, match="missing must mark at least one spin"):
+        metrics.recovery(spins, spins, np.zeros((2, 3), dtype=bool))
+    with pytest.raises(ValueError, match="must have one shape"):
+        metrics.recovery(spins, spins, np.ones((3, 2), dtype=bool))
+    with pytest.raises(ValueError, match="must have one shape"):
+        metrics.recovery(spins, spins, np.ones((2, 3)))  # not boolean
+    with pytest.raises(ValueError, match="must have one shape"):
+        metrics.recovery(spins, spins[:1], np.ones((2, 3), dtype=bool))
+    with pytest.raises(ValueError, match="filled_spins must hold only"):
+        metrics.recovery(spins, 0 * spins, np.ones((2, 3), dtype=bool))
+
+
+@pytest.mark.parametrize("n_samples", [1, 1023, 1024, 1025, 2100])
+def test_nearest_distance_by_comparing_all_pairs(n_samples, rng):
+    """On both sides of the block boundary of 1,024 samples."""
+    spins, reference = rng.choice([-1, 1], (n_samples, 7)), rng.choice([-1, 1], (20, 7))
+    expected = (spins[:, None] != reference[None]).sum(2).min(1)
+    distance = metrics.nearest_distance(spins, reference)
+    np.testing.assert_array_equal(distance, expected)
+    assert np.issubdtype(distance.dtype, np.integer)
+
+
+def test_a_copy_is_at_distance_zero_and_the_opposite_at_m():
+    spins = np.array([[1, -1, 1, 1]])
+    assert metrics.nearest_distance(spins, spins) == 0
+    assert metrics.nearest_distance(-spins, spins) == 4
+    with pytest.raises(ValueError, match="spins must have 4 columns"):
+        metrics.nearest_distance(spins[:, :3], spins)
+
+
+@pytest.mark.parametrize(
+    ("values", "digits", "text"),
+    [
+        ([0.65, 0.71, 0.74], 3, "0.700 (0.650 to 0.740)"),
+        ([0.65, 0.75], 1, "0.7 (0.7 to 0.8)"),  # halves go to the even digit
+        ([2, 4], 0, "3 (2 to 4)"),
+        (0.25, 2, "0.25"),
+        ([0.25], 3, "0.250"),
+        ([1.0, float("nan")], 1, "nan (nan to nan)"),
+    ],
+)
+def test_spread(values, digits, text):
+    assert metrics.spread(values, digits) == text
