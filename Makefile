@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 QUICK := _build/quick
-BOOK := _build/html/index.html
 
 # Each step says what it does and how long it took.
 define step
@@ -31,8 +30,7 @@ book: .venv/installed ## run one figure at small size, then render the book
 
 render: .venv/installed ## render the book from the executed notebooks
 	$(call step,rendering the book with warnings as errors,\
-	  $(BIN)/jupyter-book build -W --keep-going --all --quiet .)
-	@echo "The book: file://$(abspath $(BOOK))"
+	  $(BIN)/ising-book build)
 
 test: .venv/installed ## pytest, nbval on every notebook, papermill on every notebook at the quick preset
 	$(call step,lint,$(BIN)/ruff check . && $(BIN)/ruff format --check .)

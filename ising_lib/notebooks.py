@@ -1,4 +1,4 @@
-"""Execute the book's notebooks by papermill: from their text, with any parameters, to stable bytes.
+"""Execute the book's notebooks by papermill, from their text to stable bytes, and render the book.
 
 The source of a notebook is ``notebooks/NAME.py`` (percent text).  Its executed twin ``NAME.ipynb`` is what
 the book shows and what nbval checks.  Needs the extra "book".
@@ -7,18 +7,23 @@ the book shows and what nbval checks.  Needs the extra "book".
 import ast
 import base64
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import jupytext
+import mathjax
 import nbconvert
 import nbformat
 import papermill
 
 from ising_lib import _checks
 
-FOLDER = Path(__file__).parent.parent / "notebooks"
-PICTURES = FOLDER.parent / "book" / "_static" / "figures"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "notebooks"
+PICTURES = ROOT / "book" / "_static" / "figures"
 
 
 def names():
@@ -112,3 +117,31 @@ def refresh(name):
     notebook = execute(name, FOLDER / f"{name}.ipynb", publish=True)
     PICTURES.mkdir(parents=True, exist_ok=True)
     (PICTURES / f"{name}.png").write_bytes(picture(notebook))
+
+
+def render():
+    """Render the book with warnings as errors, mathematics and all without a network.
+
+    Returns:
+        pathlib.Path: the page to open.
+
+    Raises:
+        RuntimeError: Jupyter Book reported warnings or errors; it has printed them.
+    """
+    command = [
+        str(Path(sys.executable).with_name("jupyter-book")),
+        "build",
+        "-W",
+        "--keep-going",
+        "--all",
+        "--quiet",
+    ]
+    if subprocess.run([*command, str(ROOT)], stdout=subprocess.DEVNULL).returncode:  # noqa: S603
+        raise RuntimeError("the book was not rendered; Jupyter Book's warnings are above")
+    html = ROOT / "_build" / "html"
+    # copied afterwards: Jupyter Book would load every script that it finds in a static folder
+    source, target = Path(mathjax.__path__[0]) / "static" / "mathjax" / "es5", html / "_static" / "mathjax"
+    target.mkdir(exist_ok=True)
+    shutil.copy(source / "tex-chtml-full.js", target)
+    shutil.copytree(source / "output", target / "output", dirs_exist_ok=True)
+    return html / "index.html"

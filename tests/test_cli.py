@@ -59,8 +59,10 @@ def test_unknown_preset_is_refused_with_the_nearest(calls):
 
 @pytest.mark.parametrize(
     "assignment",
-    ["n_spins=3.5", "n_spins=ten", "n_spins=true", "n_spins=", "n_spins=[1]", "coupling_scale=strong"]
-    + ["coupling_scale=true", "seeds=3", "seeds={a: 1}", "preset=3"],
+    [
+        *("n_spins=3.5", "n_spins=ten", "n_spins=true", "n_spins=", "n_spins=[1]"),
+        *("coupling_scale=strong", "coupling_scale=true", "seeds=3", "seeds={a: 1}", "preset=3"),
+    ],
 )
 def test_wrong_type_is_refused_with_an_example(calls, assignment):
     key, _, value = assignment.partition("=")
@@ -83,7 +85,7 @@ def test_a_parameter_without_a_value_is_refused(calls, text):
 )
 @pytest.mark.parametrize("key", ["n_spins", "seeds"])
 def test_what_is_no_plain_value_is_refused(calls, key, value, monkeypatch):
-    """Nothing is evaluated, and a mistake in the syntax is a mistake of the user: status 2, which parameter."""
+    """Nothing is evaluated; and bad syntax is the mistake of a user: status 2, and which parameter."""
     monkeypatch.setattr("os.system", lambda command: pytest.fail(f"evaluated {command!r}"))
     assert key in refusal(NAME, "-p", f"{key}={value}")
     assert calls == []

@@ -61,7 +61,7 @@ def test_error_of_a_stored_run_is_the_thesis_mse(rng):
 
 
 def test_recovery_by_a_confusion_matrix():
-    """Of 8 missing spins: 2 spikes found, 1 missed, 2 invented, 3 silent ones right; the known never count."""
+    """Of 8 missing spins: 2 spikes found, 1 missed, 2 invented, 3 silences right; the known never count."""
     true = np.array([[1, 1, 1, -1, -1], [-1, -1, -1, 1, 1]])
     filled = np.array([[1, 1, -1, 1, 1], [-1, -1, -1, -1, -1]])
     missing = np.array([[True] * 5, [True, True, True, False, False]])
