@@ -175,7 +175,8 @@ def train(
         optimiser.step()
         # early on the window is a tenth of the training so far, else the initial weights would linger in it
         decay = min(average, iteration / (iteration + 9))
-        torch._foreach_lerp_(kept, live, 1 - decay)
+        with torch.no_grad():  # else the average would drag a graph of all updates along
+            torch._foreach_lerp_(kept, live, 1 - decay)
         yield TrainingStep(iteration, loss.item(), averaged)
 
 
