@@ -7,6 +7,7 @@ order, ε w (thesis Eq. 14 and 15), so a fit solves ⟨O⟩_{f_ε} = ε w.  That
 condition of a strictly convex function, see ``fit``.
 """
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from scipy.optimize import minimize, minimize_scalar
 
 from ising_lib import _checks
 from ising_lib.ising import _BLOCK, IsingModel, block_energy, split_vector
+
+log = logging.getLogger("ising_lib")
 
 EPSILON_BOUNDS = (0.05, 0.99)  # where "auto" looks; typical answers are 0.4 (much data) to 0.9 (little)
 _EPSILON_STEP = 0.01  # the mean energy is flat at its top: a finer ε changes no parameter visibly
@@ -73,10 +76,10 @@ def fit(
         spins: (N, M) of ±1.
         epsilon: ε in (0, 1), or "auto": the ε at which the data's mean energy under the fitted model
             is highest, by golden-section search with parabolic steps, each fit started from the last.
-            The truth is not needed.
+            The truth is not needed. A warning is logged where that maximum is not inside the search.
         solver: "convex" or "published".
         weights: (N,) non-negative weights f_k of the samples, normalised here; equal by default.
-        tolerance: largest residual accepted.
+        tolerance: largest residual accepted; below 1e-7 rounding sets in.
         max_iterations: default 1,000 for "convex", 20,000 for "published".
         learning_rate: α of the published update; the thesis uses 0.1.
 
@@ -181,8 +184,8 @@ def _finish(problem, vector, epsilon, residual, n_iterations, tolerance):
     if not residual <= tolerance:
         raise NotConverged(
             f"the Erasure Machine did not converge at epsilon = {epsilon:.3f}: residual {residual:.2e} after "
-            f"{n_iterations} iterations (allowed {tolerance:.0e}); raise max_iterations, or lower "
-            f"learning_rate if solver is 'published'",
+            f"{n_iterations} iterations (allowed {tolerance:.0e}); raise max_iterations, lower learning_rate "
+            f"if solver is 'published', and do not ask for a tolerance below 1e-7, where rounding sets in",
             residual,
         )
     model = IsingModel.from_vector(vector, problem.n_spins)
@@ -205,4 +208,11 @@ def _search_epsilon(problem, solve, start, settings):
         minus_mean_energy, bounds=EPSILON_BOUNDS, method="bounded", options={"xatol": _EPSILON_STEP}
     )
     best = max(fits, key=lambda fit: fit.mean_energy)
+    if not EPSILON_BOUNDS[0] + 2 * _EPSILON_STEP < best.epsilon < EPSILON_BOUNDS[1] - 2 * _EPSILON_STEP:
+        log.warning(
+            "epsilon='auto' ended at %.2f, the edge of its search: the mean energy has no maximum inside "
+            "%s, as happens with very few spins; choose epsilon yourself",
+            best.epsilon,
+            EPSILON_BOUNDS,
+        )
     return ErasureFit(**{**vars(best), "n_fits": len(fits)})

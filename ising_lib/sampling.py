@@ -44,13 +44,14 @@ def sample(
 
     The chains are checked, not trusted: after burn-in, the overlap of each chain with itself one
     thinning interval later may exceed the overlap of independent chains by no more than
-    ``max_overlap``.  Energies would not do: they look decorrelated while a chain is frozen.
+    ``max_overlap``, plus four standard errors.  Energies would not do: they look decorrelated while a
+    chain is frozen.
 
     Args:
         model: the law to sample.
         n_samples: N.
         rng: stream for the starting spins and for the seeds of the chains' own generators.
-        n_chains: independent chains, at least 256 so that the check is sharp to 0.01.
+        n_chains: independent chains, at least 256 so that the check is sharp.
         burn_in: sweeps before the first sample.
         thin: sweeps between two samples of a chain.
         n_temperatures: replicas per chain; 1 is the plain heat bath.
@@ -81,7 +82,7 @@ def sample(
         _advance(replicas, ladder, thin, rng)
         drawn = replicas[0].spins
         if start == 0:
-            _require_mixed(memory(before, drawn), max_overlap, burn_in, thin)
+            _require_mixed(before, drawn, max_overlap, burn_in, thin)
         samples[start : start + n_chains] = drawn[: n_samples - start]
     return samples
 
@@ -108,8 +109,11 @@ def memory(before, after):
     return float((own - others) / (1.0 - others))
 
 
-def _require_mixed(overlap, max_overlap, burn_in, thin):
-    if overlap > max_overlap:
+def _require_mixed(before, after, max_overlap, burn_in, thin):
+    overlap = memory(before, after)
+    own = (before.astype(np.float64) * after).mean(1)  # (C,) overlap of each chain with its later self
+    noise = own.std() / np.sqrt(len(own)) / max(1.0 - own.mean(), 1e-12) if overlap < 1 else 0.0
+    if overlap > max_overlap + 4 * noise:  # four standard errors: no alarm by chance
         raise NotMixed(
             f"the chains are not mixed: {thin} sweeps after a burn-in of {burn_in} they still hold "
             f"{overlap:.3f} of their state (allowed {max_overlap}); raise thin and burn_in, or set "

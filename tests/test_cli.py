@@ -1,5 +1,6 @@
 """``ising-book``: mistakes of the user end with 2, failures with 1, both in one sentence."""
 
+import subprocess
 import sys
 
 import pytest
@@ -195,3 +196,16 @@ def test_results_lists_stored_runs_with_their_cost(monkeypatch, tmp_path):
     result = CliRunner().invoke(cli.app, ["results"])
     path = tmp_path / f"{store.key(config)}.npz"
     assert (result.exit_code, result.stdout) == (0, f"{path}  seed 3  12 s  commit c0ffee\n")
+
+
+def test_build_prints_the_page_to_open(monkeypatch, tmp_path):
+    monkeypatch.setattr(notebooks, "render", lambda: tmp_path / "index.html")
+    result = CliRunner().invoke(cli.app, ["build"])
+    assert (result.exit_code, result.stdout) == (0, f"The book: {(tmp_path / 'index.html').as_uri()}\n")
+
+
+def test_a_book_that_is_not_rendered_is_status_1(monkeypatch, capsys):
+    monkeypatch.setattr(notebooks.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 2))
+    status, text = end(monkeypatch, capsys, "build")
+    assert status == 1
+    assert text.startswith("error: RuntimeError: the book was not rendered")

@@ -1,7 +1,9 @@
 """Runs: what they hold, what they depend on, and what they never hold."""
 
 import dataclasses
+import datetime
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 import ising_lib
-from ising_lib import datasets, erasure, experiments, ising, metrics, sampling, stopping, store
+from ising_lib import datasets, erasure, experiments, ising, metrics, provenance, sampling, stopping, store
 
 ROOT = Path(__file__).parent.parent
 TRAINING = experiments.Training(
@@ -260,54 +262,52 @@ def test_with_seeds_changes_nothing_else():
 
 
 def test_provenance_says_who_computed_it(computes_at_once):
-    provenance = experiments.run(CONFIG).provenance
-    assert set(provenance) == {
+    record = experiments.run(CONFIG).provenance
+    assert set(record) == {
         *("ising_lib", "commit", "machine", "python", "numpy", "torch", "precision", "started", "seconds")
     }
-    assert provenance["ising_lib"] == ising_lib.__version__
-    assert provenance["precision"] == "float32"
-    assert provenance["seconds"] >= 0
-    assert all(provenance[name] for name in ("commit", "machine", "python", "numpy", "torch", "started"))
+    assert record["ising_lib"] == ising_lib.__version__
+    assert record["commit"] == provenance.commit()
+    assert record["precision"] == "float32"
+    assert record["seconds"] >= 0
+    assert all(record[name] for name in ("machine", "python", "numpy", "torch"))
+    assert datetime.datetime.fromisoformat(record["started"]).tzinfo is datetime.UTC
 
 
-def test_commit_is_that_of_the_clone_or_unknown(monkeypatch):
-    commit = experiments.commit()
-    assert commit == "unknown" or (len(commit.rstrip("+")) >= 10 and int(commit.rstrip("+"), 16) >= 0)
+def test_commit_is_that_of_the_clone():
+    """Ten hexadecimal digits, and "+" where the package is not as committed."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone: it has no commit")
+    assert re.fullmatch(r"[0-9a-f]{10,}\+?", provenance.commit())
 
+
+@pytest.mark.parametrize("failure", [FileNotFoundError("git"), subprocess.CalledProcessError(128, "git")])
+def test_commit_is_unknown_without_git_and_outside_a_clone(failure, monkeypatch):
     def no_git(*_, **__):
-        raise FileNotFoundError("git")
+        raise failure
 
     monkeypatch.setattr(subprocess, "run", no_git)
-    assert experiments.commit() == "unknown"
+    assert provenance.commit() == "unknown"
 
 
-def test_origin_names_runs_commit_and_parameters():
-    configs = [CONFIG, dataclasses.replace(CONFIG, seed=1)]
-    runs = [
-        store.Run(
-            experiments.describe(config),
-            {},
-            {
-                "ising_lib": "1.2.3",
-                "commit": f"c0ffee{config.seed}",
-                "machine": "a machine",
-                "precision": "float32",
-                "started": "2024-08-01T10:00:00+00:00",
-                "seconds": 12.4,
-            },
-        )
-        for config in configs
-    ]
-    text = experiments.origin(runs, "fig99_nothing")
-    rows = [line for line in text.splitlines() if line.startswith("| `")]
+def some_run(config):
+    started = "2024-08-01T10:00:00+00:00"
+    who = {"ising_lib": "1.2.3", "commit": f"c0ffee{config.seed}", "machine": "a machine"}
+    cost = {"precision": "float32", "started": started, "seconds": 12.4}
+    return store.Run(experiments.describe(config), {}, who | cost)
+
+
+def test_table_names_runs_commit_and_parameters():
+    runs = [some_run(config) for config in experiments.with_seeds(CONFIG, [0, 1])]
+    table = provenance.table(runs, "fig99_nothing")
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
     assert len(rows) == 2
     for row, run in zip(rows, runs, strict=True):
-        assert f"`{store.key(run.config)}`" in row
-        assert f"| {run.config['seed']} | {run.provenance['commit']} | 1.2.3 | float32 | 12 |" in row
-        assert "2024-08-01" in row
-    assert "`fig99_nothing`" in text
+        assert row.startswith(f"| `{store.key(run.config)}` | {run.config['seed']} |")
+        assert f"| {run.provenance['commit']} | 1.2.3 | float32 | 12 | a machine | 2024-08-01 |" in row
+    assert "`fig99_nothing`" in table
     for parameter in ("n_spins = 6", "n_observed = 200", "n_iterations = 24", "stop = False"):
-        assert parameter in text
+        assert parameter in table
 
 
 def test_run_all_computes_side_by_side_and_keeps_the_order(arrays, monkeypatch):

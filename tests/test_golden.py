@@ -34,16 +34,15 @@ def test_a_small_run_equals_its_stored_twin():
     torch.set_num_threads(1)
     fresh = GOLDEN.compute(tqdm(disable=True))
     torch.set_num_threads(threads)
-    same_machine = (stored.provenance["machine"], stored.provenance["torch"]) == (
-        provenance.machine(),
-        torch.__version__,
-    )
-    for name, array in stored.arrays.items():
-        if same_machine:
+    np.testing.assert_allclose(fresh["truth"], stored["truth"], rtol=1e-12)
+    if (stored.provenance["machine"], stored.provenance["torch"]) == (provenance.machine(), torch.__version__):
+        for name, array in stored.arrays.items():
             np.testing.assert_array_equal(fresh[name], array, err_msg=name)
-        elif array.ndim == 0 or name in ("iterations", "sizes", "truth", "observed"):
-            # other processors round sums differently; what depends on few operations stays close
-            assert fresh[name] == pytest.approx(array, rel=1e-3, abs=1e-4), name
+    # other processors round sums differently, and one spin that flips changes all that follows: what stays
+    # is the size of things, to a few standard errors of 400 samples
+    assert fresh["test_line"] == pytest.approx(stored["test_line"], rel=0.3)
+    np.testing.assert_allclose(fresh["loss"], stored["loss"], rtol=0.2)
+    np.testing.assert_allclose(fresh["observed"], stored["observed"], atol=0.35)
 
 
 if __name__ == "__main__":
