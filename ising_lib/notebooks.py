@@ -28,7 +28,7 @@ PICTURES = ROOT / "book" / "_static" / "figures"
 
 def names():
     """All notebooks, in the order of the book."""
-    return sorted(path.stem for path in FOLDER.glob("*.py"))
+    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "conftest")
 
 
 def source(name):

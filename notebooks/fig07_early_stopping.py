@@ -41,20 +41,22 @@
 #
 # ## Parameters
 #
-# The cell below holds the thesis's sizes. What the thesis does not state was chosen: the diffusion model
-# has 1,000 noise levels (linear schedule, $\beta$ from $10^{-4}$ to $0.02$), is trained by Adam in batches
-# of 256, and its weights are averaged over about the last 1,000 updates. Each seed is another truth, other
-# samples and another training.
+# The cell below holds the thesis's sizes. What the thesis does not state was chosen: fields are drawn with
+# $g_h = 0.2$ and couplings with $g = 1$, as in [Figure 8](fig08_inference_quality.ipynb), whose runs these
+# are; the diffusion model has 1,000 noise levels (linear schedule, $\beta$ from $10^{-4}$ to $0.02$), is
+# trained by Adam in batches of 256, its weights are averaged over the last tenth of the training, at most
+# about 1,000 updates, and it is sampled in 50 of the 1,000 steps. Each seed is another truth, other samples
+# and another training. Training ends where the rule says, or after `n_iterations`.
 
 # %% tags=["parameters"]
 preset = "thesis"
 n_spins = 40
 n_observed = 4_000
 coupling_scale = 1.0
-field_scale = 1.0
+field_scale = 0.2
 n_iterations = 16_000
-n_checkpoints = 12
-n_monitor = 10_000
+n_checkpoints = 16
+n_monitor = 20_000
 n_augmented = 100_000
 n_sampling_steps = 50
 seeds = [0, 1, 2]
@@ -80,6 +82,7 @@ training = experiments.Training(
     n_monitor=n_monitor,
     n_augmented=n_augmented,
     n_sampling_steps=n_sampling_steps,
+    stop=True,
 )
 config = experiments.Augmentation(
     n_spins=n_spins,
@@ -95,47 +98,55 @@ runs = experiments.run_all(experiments.with_seeds(config, seeds))
 
 # %%
 iterations = runs[0]["iterations"]
-observed = np.array([run.error("observed") for run in runs])  # (S,)
-augmented = np.array([run.error("augmented") for run in runs])  # (S,)
-monitored = np.array([run.error("monitored") for run in runs])  # (S, K)
-variance = np.array([run["variance"] / run["test_line"] for run in runs])  # (S, K)
+n_looks = min(len(run["iterations"]) for run in runs)  # runs that the rule ended early are shorter
+monitored = np.array([run.error("monitored")[:n_looks] for run in runs])  # (S, K)
+variance = np.array([run["variance"][:n_looks] / run["test_line"] for run in runs])  # (S, K)
+observed, augmented = (np.array([run.error(name) for run in runs]) for name in ("observed", "augmented"))
 floor = np.array([run["observed_line"] / run["test_line"] for run in runs])  # (S,)
-stops = np.array([run["stop_iteration"] for run in runs])
-best = monitored.argmin(1)
-for run, obs, aug, curve, k in zip(runs, observed, augmented, monitored, best, strict=True):
-    print(f"seed {run.config['seed']}: MSE observed {obs:.4f}, augmented at the stopping point {aug:.4f}")
-    print(f"  rule stops at {run['stop_iteration']:.0f} iterations (crossed: {bool(run['stop_crossed'])})")
-    print(f"  lowest MSE of {n_monitor:,} samples: {curve[k]:.4f} at {iterations[k]}; last: {curve[-1]:.4f}")
+stops = [run["stop_iteration"] for run in runs if run["stop_crossed"]]
+for run, curve in zip(runs, monitored, strict=True):
+    print(
+        f"seed {run.config['seed']}: lowest MSE {curve.min():.4f} at {iterations[curve.argmin()]} iterations,"
+    )
+    print(f"  {curve[-1]:.4f} at the last look; MSE of the observed samples {run.error('observed'):.4f}")
+    print(f"  Var E at the last look {run['variance'][-1]:.1f}, test line {run['test_line']:.1f}")
+    print(f"  the rule stopped the training: {bool(run['stop_crossed'])}")
 
 # %%
-print("MSE augmented / observed at the stopping point:", metrics.spread(augmented / observed))
-print(
-    "MSE at the stop / lowest MSE, monitored samples:",
-    metrics.spread(
-        [curve[run["stop_index"]] / curve.min() for run, curve in zip(runs, monitored, strict=True)]
-    ),
-)
-print("MSE at the end / lowest MSE, monitored samples:", metrics.spread(monitored[:, -1] / monitored.min(1)))
+rise = monitored[:, -1] / monitored.min(1)
+print("lowest MSE / observed MSE:", metrics.spread(monitored.min(1) / observed))
+print("MSE at the last look / lowest MSE:", metrics.spread(rise))
+print(f"{n_augmented:,} samples at the end, MSE / observed MSE:", metrics.spread(augmented / observed))
+print("Var E at the last look / test line:", metrics.spread(variance[:, -1]))
+
+# %% tags=["remove-cell"]
 glue("fig07_ratio", metrics.spread(augmented / observed, 2), display=False)
+glue("fig07_lowest", metrics.spread(monitored.min(1) / observed, 2), display=False)
+glue("fig07_rise", metrics.spread(rise, 2), display=False)
+glue("fig07_rises", f"{(rise > 1).sum()} of {len(runs)}", display=False)
+glue("fig07_variance", metrics.spread(variance[:, -1], 2), display=False)
+glue("fig07_crossed", f"{len(stops)} of {len(runs)}", display=False)
+best = ", ".join(str(iterations[k]) for k in monitored.argmin(1))
+glue("fig07_best", best, display=False)
 
 # %% [markdown]
 # ## The figure
 
-# %% mystnb={"image": {"alt": "Four panels against training iterations. Top left: the error of the parameters inferred from augmented samples falls below that of the observed samples, then rises. Bottom left: the energy variance of augmented samples rises, then falls through the test line towards the observed line. Right: the same two quantities for all seeds, relative to the observed error and to the test line."}}
+# %% mystnb={"image": {"alt": "Four panels against training iterations. Top left: the error of the parameters inferred from augmented samples falls below that of the observed samples, then rises a little. Bottom left: the energy variance of augmented samples falls towards the test line and the observed line. Right: the same two quantities for all seeds, relative to the observed error and to the test line."}}
 plotting.use_style()
 fig, axes = plt.subplots(2, 2, figsize=(8, 5.6), sharex=True)
 shown = runs[0]
-plotting.curve(axes[0, 0], iterations, monitored[0], "augmented")
+plotting.curve(axes[0, 0], iterations[:n_looks], monitored[0], "augmented")
 plotting.level(axes[0, 0], observed[0], "observed")
-plotting.curve(axes[1, 0], iterations, shown["variance"], "augmented")
+plotting.curve(axes[1, 0], iterations[:n_looks], shown["variance"][:n_looks], "augmented")
 plotting.level(axes[1, 0], shown["test_line"], "test")
 plotting.level(axes[1, 0], shown["observed_line"], "observed")
-plotting.curve(axes[0, 1], iterations, monitored / observed[:, None], "augmented")
+plotting.curve(axes[0, 1], iterations[:n_looks], monitored / observed[:, None], "augmented")
 plotting.level(axes[0, 1], 1.0, "observed")
-plotting.curve(axes[1, 1], iterations, variance, "augmented")
+plotting.curve(axes[1, 1], iterations[:n_looks], variance, "augmented")
 plotting.level(axes[1, 1], 1.0, "test")
 plotting.level(axes[1, 1], floor, "observed")
-plotting.training_axis(axes, [stops[:1], stops])
+plotting.training_axis(axes, [stops, stops])
 axes[0, 0].set(title=f"seed {seeds[0]}", ylabel="MSE")
 axes[1, 0].set_ylabel("Var E")
 axes[0, 1].set(title=f"all seeds: {len(seeds)}, mean and range", ylabel="MSE / observed MSE")

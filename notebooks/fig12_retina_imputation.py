@@ -22,7 +22,8 @@
 # again by the most probable state of the missing spins given the known ones,
 #
 # $$
-# \hat\sigma_\text{missing} = \arg\max_{\sigma_\text{missing}} p(\sigma_\text{missing} \mid \sigma_\text{known}),
+# \hat\sigma_\text{missing}
+# = \arg\max_{\sigma_\text{missing}} p(\sigma_\text{missing} \mid \sigma_\text{known}),
 # $$
 #
 # found exactly, among all $2^{14}$ states, by {func}`ising_lib.imputation.impute`.
@@ -49,12 +50,12 @@ n_checkpoints = 16
 n_monitor = 20_000
 n_augmented = 100_000
 n_sampling_steps = 50
-seeds = [0, 1, 2]
+seeds = [0]
 
 # %% [markdown]
 # ## The walk
 #
-# Each seed is another split of the recording, another training, other missing neurons.
+# One split of the recording and one training; each further seed is another of both, and hides other neurons.
 
 # %%
 import matplotlib.pyplot as plt
@@ -94,7 +95,7 @@ filled["all silent"] = [np.where(mask, np.int8(-1), test) for test, mask in zip(
 # %% [markdown]
 # ## The numbers
 #
-# Mean over the seeds, and in brackets the smallest and the largest.
+# Mean over the seeds; with several, in brackets the smallest and the largest.
 
 # %%
 scores = {
@@ -107,26 +108,27 @@ for kind in ("accuracy", "balanced_accuracy", "recall", "precision"):
         print(f"  {name:>10}: {metrics.spread([getattr(value, kind) for value in values], 4)}")
 
 # %%
-gain = np.array(
-    [
-        augmented.accuracy - observed.accuracy
-        for augmented, observed in zip(scores["augmented"], scores["observed"], strict=True)
-    ]
-)
-wrong = [len(test) * n_missing for test in tests]
-print("accuracy, augmented − observed, in points of 100:", metrics.spread(100 * gain, 2))
+errors = {
+    name: np.concatenate([(spins != test).sum(1) for spins, test in zip(filled[name], tests, strict=True)])
+    for name in filled
+}  # (S × N') wrong spins of each test sample
+for name in ("observed", "all silent"):
+    gain = 100 * (errors[name] - errors["augmented"]) / n_missing
+    error = gain.std() / np.sqrt(gain.size)
+    print(f"accuracy, augmented minus {name}: {gain.mean():+.2f} ± {error:.2f} points of 100")
 for run in runs:
-    print(
-        f"seed {run.config['seed']}: kept checkpoint {run['iterations'][run['stop_index']]}, "
-        f"crossed: {bool(run['stop_crossed'])}"
-    )
+    by_rule = bool(run["stop_crossed"])
+    print(f"seed {run.config['seed']}: kept checkpoint {run['iterations'][-1]}, by the rule: {by_rule}")
+    print(f"  Var E {run['variance'][-1]:.0f}, test line {run['test_line']:.0f}")
 
 # %% tags=["remove-cell"]
 for name, short in (("observed", "observed"), ("augmented", "augmented"), ("all silent", "silent")):
     glue(f"fig12_{short}", metrics.spread([100 * s.accuracy for s in scores[name]], 2), display=False)
     glue(f"fig12_{short}_recall", metrics.spread([100 * s.recall for s in scores[name]], 1), display=False)
-glue("fig12_gain", metrics.spread(100 * gain, 2), display=False)
-glue("fig12_better", f"{(gain > 0).sum()} of {len(runs)}", display=False)
+for name, short in (("observed", "observed"), ("all silent", "silent")):
+    gain = 100 * (errors[name] - errors["augmented"]) / n_missing
+    text = f"{gain.mean():+.2f} ± {gain.std() / np.sqrt(gain.size):.2f}"
+    glue(f"fig12_gain_{short}", text, display=False)
 
 # %% [markdown]
 # ## The figure
@@ -144,7 +146,23 @@ axes[0].set_ylabel("sample")
 fig.supxlabel("neuron, most active first", fontsize=10)
 
 # %% [markdown]
-# Black is silent, white is a spike, grey is missing. In the two panels on the right, wrong entries are ringed.
+# Black is silent, white is a spike, grey is missing. In the two panels on the right, wrong entries are
+# ringed.
+#
+# ## What to see, and whether the claim holds
+#
+# The models are right for {glue:text}`fig12_augmented:s` (augmented) and {glue:text}`fig12_observed:s`
+# (observed) per cent of the missing spins. The difference is {glue:text}`fig12_gain_observed:s` points
+# (± one standard error over test samples; one split and one training). But silence alone is right for
+# {glue:text}`fig12_silent:s` per cent, and the augmented model beats it by only
+# {glue:text}`fig12_gain_silent:s` points.
+#
+# The models do differ from silence in what they find: {glue:text}`fig12_augmented_recall:s` per cent of the
+# missing spikes with the augmented model, {glue:text}`fig12_observed_recall:s` with the observed one.
+#
+# The energy variance of the samples does not come down to the test line here: it stays below it, so the
+# stopping rule never fires and the last checkpoint is kept. The generated samples lack the rare bins in
+# which many neurons fire together; they carry most of the variance.
 
 # %%
 Markdown(provenance.table(runs, "fig12_retina_imputation"))

@@ -8,7 +8,7 @@ from ising_lib import datasets
 
 
 def why_absent():
-    """None where the recording can be had; else the reason. With REQUIRE_RECORDING set, absence is an error."""
+    """None where the recording can be had, else the reason; an error where REQUIRE_RECORDING is set."""
     try:
         datasets.load_retina()
     except datasets.DatasetNotFound as error:

@@ -35,7 +35,8 @@ def test_a_small_run_equals_its_stored_twin():
     fresh = GOLDEN.compute(tqdm(disable=True))
     torch.set_num_threads(threads)
     np.testing.assert_allclose(fresh["truth"], stored["truth"], rtol=1e-12)
-    if (stored.provenance["machine"], stored.provenance["torch"]) == (provenance.machine(), torch.__version__):
+    here = provenance.machine(), torch.__version__
+    if (stored.provenance["machine"], stored.provenance["torch"]) == here:
         for name, array in stored.arrays.items():
             np.testing.assert_array_equal(fresh[name], array, err_msg=name)
     # other processors round sums differently, and one spin that flips changes all that follows: what stays
