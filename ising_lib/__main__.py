@@ -3,6 +3,7 @@
 Use errors end with status 2, failures with 1, both in one sentence.
 """
 
+import ast
 import difflib
 import sys
 from pathlib import Path
@@ -97,10 +98,13 @@ def _preset(name):
 
 
 def _typed(key, text, default):
-    """The value of ``text`` as the type of the notebook's own value; YAML syntax, never evaluated."""
-    value = (
-        yaml.safe_load(text.replace("_", "")) if isinstance(default, int | float) else yaml.safe_load(text)
-    )
+    """The value of ``text`` as the type of the notebook's own value: a literal, never evaluated as code."""
+    value = text
+    if not isinstance(default, str):
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            _refuse(f"{key} must be {type(default).__name__} like {default!r}, got {text!r}")
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not type(default):

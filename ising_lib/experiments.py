@@ -72,7 +72,7 @@ class Training:
     def checkpoints(self):
         """The iterations at which to look, rising."""
         first = min(FIRST_CHECKPOINT, max(1, self.n_iterations // 8))
-        grid = np.geomspace(first, self.n_iterations, self.n_checkpoints)
+        grid = np.geomspace(self.n_iterations, first, self.n_checkpoints)
         return np.unique(grid.round().astype(int))
 
 

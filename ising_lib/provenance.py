@@ -37,12 +37,13 @@ def record(code, precision, started, seconds):
     }
 
 
-def table(runs, notebook):
+def table(runs, notebook, preset="thesis"):
     """Where a figure's numbers come from, as Markdown: notebook, runs, who computed them, parameters.
 
     Args:
         runs: the store.Runs drawn.
         notebook: the name of the notebook that draws them.
+        preset: the notebook's parameter; any other than "thesis" is announced above the table.
 
     Returns:
         str: a table with a row per run, and the parameters they share.
@@ -57,8 +58,9 @@ def table(runs, notebook):
     parameters = ", ".join(
         f"{name} = {value}" for name, value in {**shared, **runs[0].config["training"]}.items()
     )
+    warning = f"**Sizes of the preset {preset!r}: these numbers say nothing about the thesis.**\n\n"
     lines = [
-        f"**Where these numbers come from.** Notebook `{notebook}`, runs:",
+        f"{'' if preset == 'thesis' else warning}**Where these numbers come from.** Notebook `{notebook}`, runs:",
         "",
         "| run | seed | commit | version | precision | seconds | machine | date |",
         "|---" * 8 + "|",

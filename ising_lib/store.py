@@ -17,7 +17,6 @@ import logging
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,11 +106,12 @@ def read(path):
         ValueError: the file is truncated, altered, or something else; the message names it.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # read whole: a file that turns out damaged is then not left open
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             stored = {name: file[name] for name in file.files}
         meta = json.loads(stored.pop(_META).tobytes())
         checksum = meta.pop("checksum")
-    except (OSError, KeyError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy, zipfile, zlib and json each have their own kinds for damage
         raise ValueError(f"damaged run file {path} ({type(error).__name__})") from error
     if checksum != _checksum(stored, meta):
         raise ValueError(f"damaged run file {path} (wrong checksum)")

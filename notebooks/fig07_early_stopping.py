@@ -160,4 +160,4 @@ axes[1, 1].set_ylabel("Var E / Var E of test")
 # where the rule stops.
 
 # %%
-Markdown(provenance.table(runs, "fig07_early_stopping"))
+Markdown(provenance.table(runs, "fig07_early_stopping", preset))

@@ -120,7 +120,7 @@ glue("fig08_couplings", metrics.spread(shares["couplings"], 2), display=False)
 
 # %% mystnb={"image": {"alt": "Three rows of colour matrices, each with a narrow column of 40 fields and a 40 by 40 matrix of couplings. Top: the true parameters. Middle: true minus inferred from observed samples. Bottom: true minus inferred from augmented samples, paler than the middle row."}}
 plotting.use_style()
-fig, axes = plt.subplots(3, 2, figsize=(5.6, 9.2), width_ratios=[1, 9], sharey=True)
+fig, axes = plt.subplots(3, 2, figsize=(5.2, 11.2), width_ratios=[1, 9], sharey=True)
 truth, shown = runs[0].model("truth"), [runs[0].model(name) for name in ("observed", "augmented")]
 error_limit = np.abs(truth.couplings - shown[0].couplings).max()
 plotting.parameters(axes[0], truth.fields, truth.couplings, np.abs(truth.couplings).max(), "true")
@@ -145,4 +145,4 @@ for row, model, name in zip(axes[1:], shown, ("observed", "augmented"), strict=T
 # method does as well on the observed samples alone is a question that this figure cannot answer.
 
 # %%
-Markdown(provenance.table(runs, "fig08_inference_quality"))
+Markdown(provenance.table(runs, "fig08_inference_quality", preset))

@@ -62,7 +62,7 @@ def test_unknown_preset_is_refused_with_the_nearest(calls):
     "assignment",
     [
         *("n_spins=3.5", "n_spins=ten", "n_spins=true", "n_spins=", "n_spins=[1]"),
-        *("coupling_scale=strong", "coupling_scale=true", "seeds=3", "seeds={a: 1}", "preset=3"),
+        *("coupling_scale=strong", "coupling_scale=true", "seeds=3", "seeds={a: 1}"),
     ],
 )
 def test_wrong_type_is_refused_with_an_example(calls, assignment):
