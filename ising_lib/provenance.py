@@ -58,9 +58,10 @@ def table(runs, notebook, preset="thesis"):
     parameters = ", ".join(
         f"{name} = {value}" for name, value in {**shared, **runs[0].config["training"]}.items()
     )
-    warning = f"**Sizes of the preset {preset!r}: these numbers say nothing about the thesis.**\n\n"
+    warning = f"**Sizes of the preset {preset!r}: these numbers say nothing about the thesis.**"
     lines = [
-        f"{'' if preset == 'thesis' else warning}**Where these numbers come from.** Notebook `{notebook}`, runs:",
+        *([] if preset == "thesis" else [warning, ""]),
+        f"**Where these numbers come from.** Notebook `{notebook}`, runs:",
         "",
         "| run | seed | commit | version | precision | seconds | machine | date |",
         "|---" * 8 + "|",
