@@ -4,6 +4,10 @@ BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 QUICK := _build/quick
 
+# commas would split the arguments of $(call …), so what holds some has a name
+EXTRAS := .[book,test]
+CHECK := import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed: make PYTHON=python3.11"
+
 # Each step says what it does and how long it took.
 define step
 	@echo "==> $(1)"; start=$$(date +%s); $(2) && echo "    done in $$(( $$(date +%s) - start )) s"
@@ -16,9 +20,8 @@ help: ## this list
 
 .venv/installed: pyproject.toml constraints.txt
 	$(call step,building the environment in .venv (some minutes the first time),\
-	  $(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None' && \
-	  $(PYTHON) -m venv .venv && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,test]')
+	  $(PYTHON) -c '$(CHECK)' && $(PYTHON) -m venv .venv && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(EXTRAS)')
 	@touch $@
 
 book: .venv/installed ## run one figure at small size, then render the book
