@@ -258,6 +258,12 @@ def stream(seed, name):
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
+def iterations(n_epochs, n_observed, batch_size=Training.batch_size):
+    """Updates that make ``n_epochs`` passes over the observed samples, at least one."""
+    _checks.count("n_epochs", n_epochs)
+    return max(1, n_epochs * n_observed // batch_size)
+
+
 def with_seeds(config, seeds):
     """The same config once for each seed."""
     return [dataclasses.replace(config, seed=seed) for seed in seeds]

@@ -46,7 +46,8 @@
 # are; the diffusion model has 1,000 noise levels (linear schedule, $\beta$ from $10^{-4}$ to $0.02$), is
 # trained by Adam in batches of 256, its weights are averaged over the last tenth of the training, at most
 # about 1,000 updates, and it is sampled in 50 of the 1,000 steps. Each seed is another truth, other samples
-# and another training. Training ends where the rule says, or after `n_iterations`.
+# and another training. Training ends where the rule says, or after `n_epochs` passes
+# over the observed samples: 16,000 updates of the weights, which the thesis calls iterations.
 
 # %% tags=["parameters"]
 preset = "thesis"
@@ -54,7 +55,7 @@ n_spins = 40
 n_observed = 4_000
 coupling_scale = 1.0
 field_scale = 0.2
-n_iterations = 16_000
+n_epochs = 1_024
 n_checkpoints = 16
 n_monitor = 20_000
 n_augmented = 100_000
@@ -77,9 +78,9 @@ from myst_nb import glue
 from ising_lib import experiments, metrics, plotting, provenance
 
 training = experiments.Training(
-    n_iterations=n_iterations,
+    n_iterations=experiments.iterations(n_epochs, n_observed),
     n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
+    n_monitor=min(n_monitor, n_augmented),
     n_augmented=n_augmented,
     n_sampling_steps=n_sampling_steps,
     stop=True,

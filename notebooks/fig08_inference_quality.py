@@ -28,7 +28,8 @@
 # ## Parameters
 #
 # As in [Figure 7](fig07_early_stopping.ipynb), whose runs these are. Training ends at the stopping point of
-# the rule, or after `n_iterations`. Each seed is another truth.
+# the rule, or after `n_epochs` passes
+# over the observed samples: 16,000 updates of the weights, which the thesis calls iterations. Each seed is another truth.
 
 # %% tags=["parameters"]
 preset = "thesis"
@@ -36,7 +37,7 @@ n_spins = 40
 n_observed = 4_000
 coupling_scale = 1.0
 field_scale = 0.2
-n_iterations = 16_000
+n_epochs = 1_024
 n_checkpoints = 16
 n_monitor = 20_000
 n_augmented = 100_000
@@ -55,9 +56,9 @@ from myst_nb import glue
 from ising_lib import experiments, metrics, plotting, provenance
 
 training = experiments.Training(
-    n_iterations=n_iterations,
+    n_iterations=experiments.iterations(n_epochs, n_observed),
     n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
+    n_monitor=min(n_monitor, n_augmented),
     n_augmented=n_augmented,
     n_sampling_steps=n_sampling_steps,
     stop=True,

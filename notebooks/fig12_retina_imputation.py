@@ -45,7 +45,7 @@ n_spins = 40
 n_observed = 8_000
 n_test = 1_000
 n_missing = 14
-n_iterations = 16_000
+n_epochs = 512
 n_checkpoints = 16
 n_monitor = 20_000
 n_augmented = 100_000
@@ -55,7 +55,7 @@ seeds = [0]
 # %% [markdown]
 # ## The walk
 #
-# One split of the recording and one training; each further seed is another of both, and hides other neurons.
+# One split of the recording and one training of `n_epochs` passes over it, 16,000 updates; each further seed is another of both, and hides other neurons.
 
 # %%
 import matplotlib.pyplot as plt
@@ -66,9 +66,9 @@ from myst_nb import glue
 from ising_lib import experiments, imputation, metrics, plotting, provenance
 
 training = experiments.Training(
-    n_iterations=n_iterations,
+    n_iterations=experiments.iterations(n_epochs, n_observed),
     n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
+    n_monitor=min(n_monitor, n_augmented),
     n_augmented=n_augmented,
     n_sampling_steps=n_sampling_steps,
     stop=True,
