@@ -15,7 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.nn import functional
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from ising_lib import _checks, denoisers
 from ising_lib.denoisers import torch_generator
