@@ -119,7 +119,7 @@ glue("fig08_couplings", metrics.spread(shares["couplings"], 2), display=False)
 # %% [markdown]
 # ## The figure
 
-# %% mystnb={"image": {"alt": "Three rows of colour matrices, each with a narrow column of 40 fields and a 40 by 40 matrix of couplings. Top: the true parameters. Middle: true minus inferred from observed samples. Bottom: true minus inferred from augmented samples, paler than the middle row."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three rows of colour matrices, each with a narrow column of 40 fields and a 40 by 40 matrix of couplings. Top: the true parameters. Middle: true minus inferred from observed samples. Bottom: true minus inferred from augmented samples, paler than the middle row."}}
 plotting.use_style()
 fig, axes = plt.subplots(3, 2, figsize=(5.2, 11.2), width_ratios=[1, 9], sharey=True)
 truth, shown = runs[0].model("truth"), [runs[0].model(name) for name in ("observed", "augmented")]
@@ -145,5 +145,5 @@ for row, model, name in zip(axes[1:], shown, ("observed", "augmented"), strict=T
 # that in the observed samples; it presents it in a form that this method uses better. Whether another
 # method does as well on the observed samples alone is a question that this figure cannot answer.
 
-# %%
+# %% tags=["remove-input"]
 Markdown(provenance.table(runs, "fig08_inference_quality", preset))

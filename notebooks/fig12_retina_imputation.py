@@ -133,7 +133,7 @@ for name, short in (("observed", "observed"), ("all silent", "silent")):
 # %% [markdown]
 # ## The figure
 
-# %% mystnb={"image": {"alt": "Four rasters of 60 test samples by 40 neurons, black silent and white spiking: the original, the same with 14 grey missing neurons in each sample, and the samples filled in by the model of the observed and of the augmented samples, with wrong entries ringed."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four rasters of 60 test samples by 40 neurons, black silent and white spiking: the original, the same with 14 grey missing neurons in each sample, and the samples filled in by the model of the observed and of the augmented samples, with wrong entries ringed."}}
 plotting.use_style()
 fig, axes = plt.subplots(1, 4, figsize=(9, 6), sharex=True, sharey=True)
 rows = slice(0, 60)
@@ -143,7 +143,7 @@ plotting.raster(axes[1], test, missing=mask, title=f"{n_missing} missing")
 for ax, name in zip(axes[2:], ("observed", "augmented"), strict=True):
     plotting.raster(ax, filled[name][0][rows], wrong=filled[name][0][rows] != test, title=f"by {name} model")
 axes[0].set_ylabel("sample")
-fig.supxlabel("neuron, most active first", fontsize=10)
+_ = fig.supxlabel("neuron, most active first", fontsize=10)
 
 # %% [markdown]
 # Black is silent, white is a spike, grey is missing. In the two panels on the right, wrong entries are
@@ -166,5 +166,5 @@ fig.supxlabel("neuron, most active first", fontsize=10)
 # which many neurons fire together; they carry most of the variance. Sampling in more steps than 50 brings
 # some of it back, so part of the failure may be ours.
 
-# %%
+# %% tags=["remove-input"]
 Markdown(provenance.table(runs, "fig12_retina_imputation", preset))
