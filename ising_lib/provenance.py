@@ -50,10 +50,11 @@ def table(runs, notebook, preset="thesis"):
     """
     rows = [
         f"| `{store.key(run.config)}` | {run.config['seed']} | {p['commit']} | {p['ising_lib']} | "
-        f"{p['precision']} | {p['seconds']:.0f} | {p['machine']} | {p['started'][:10]} |"
+        f"{p['precision']} | {p['seconds']:.0f} | {p['started'][:10]} |"
         for run in runs
         for p in [run.provenance]
     ]
+    machines = sorted({run.provenance["machine"] for run in runs})
     shared = {name: value for name, value in runs[0].config.items() if name not in ("seed", "training")}
     parameters = ", ".join(
         f"{name} = {value}" for name, value in {**shared, **runs[0].config["training"]}.items()
@@ -63,11 +64,11 @@ def table(runs, notebook, preset="thesis"):
         *([] if preset == "thesis" else [warning, ""]),
         f"**Where these numbers come from.** Notebook `{notebook}`, runs:",
         "",
-        "| run | seed | commit | version | precision | seconds | machine | date |",
-        "|---" * 8 + "|",
+        "| run | seed | commit | version | precision | seconds | date |",
+        "|---" * 7 + "|",
         *rows,
         "",
-        f"Parameters: {parameters}.",
+        f"Machine: {'; '.join(machines)}. Parameters: {parameters}.",
     ]
     return "\n".join(lines)
 

@@ -209,6 +209,15 @@ def test_checkpoints_of_the_thesis_are_evenly_spaced_in_the_logarithm():
     np.testing.assert_allclose(checkpoints[1:] / checkpoints[:-1], (16_000 / 250) ** (1 / 15), rtol=0.004)
 
 
+def test_iterations_are_passes_over_the_samples_in_batches():
+    """10 passes over 4,000 samples in batches of 256 are 156.25 updates: the whole ones count."""
+    assert experiments.iterations(10, 4000) == 156
+    assert experiments.iterations(3, 100, batch_size=50) == 6
+    assert experiments.iterations(1, 10) == 1  # fewer samples than a batch: still one update
+    with pytest.raises(ValueError, match="n_epochs must be at least 1"):
+        experiments.iterations(0, 4000)
+
+
 def test_streams_do_not_depend_on_the_order_they_are_asked_for():
     first = {name: experiments.stream(3, name).random(4).tolist() for name in ("a", "b", "c")}
     again = {name: experiments.stream(3, name).random(4).tolist() for name in ("c", "a", "b")}
@@ -304,8 +313,11 @@ def test_table_names_runs_commit_and_parameters():
     assert len(rows) == 2
     for row, run in zip(rows, runs, strict=True):
         assert row.startswith(f"| `{store.key(run.config)}` | {run.config['seed']} |")
-        assert f"| {run.provenance['commit']} | 1.2.3 | float32 | 12 | a machine | 2024-08-01 |" in row
+        assert f"| {run.provenance['commit']} | 1.2.3 | float32 | 12 | 2024-08-01 |" in row
     assert "`fig99_nothing`" in table
+    assert "Machine: a machine." in table
+    assert "say nothing about the thesis" not in table
+    assert "say nothing about the thesis" in provenance.table(runs, "fig99_nothing", "quick")
     for parameter in ("n_spins = 6", "n_observed = 200", "n_iterations = 24", "stop = False"):
         assert parameter in table
 

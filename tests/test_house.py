@@ -221,7 +221,7 @@ def test_no_file_names_folders_of_a_machine(tracked):
 def test_the_pattern_for_machine_folders_finds_them():
     for folder in ("root", "work", "home"):
         assert MACHINE.search(f"at '/{folder}/somebody/file'".encode())
-    assert not MACHINE.search(b"https://example.org/work/paper, art/work/")
+        assert not MACHINE.search(f"https://example.org/{folder}/file, my{folder}/file".encode())
 
 
 def test_stored_results_stay_small():

@@ -4,6 +4,7 @@ import ast
 import base64
 import os
 import re
+import shutil
 from pathlib import Path
 
 import jupytext
@@ -273,6 +274,24 @@ def test_publishing_is_asked_for_during_the_execution_only(small, tmp_path, monk
     assert "ISING_LIB_PUBLISH" not in os.environ
     assert output.read_text() == "older"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notebooks", "out.ipynb"]
+
+
+def test_output_is_replaced_as_a_whole(small, tmp_path, monkeypatch):
+    """Written aside and then renamed: where the renaming fails, the older output is as it was."""
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(papermill, "execute_notebook", lambda plain, made, *_, **__: shutil.copy(plain, made))
+    output = tmp_path / "out.ipynb"
+    output.write_text("older")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail)
+        with pytest.raises(OSError, match="disk full"):
+            notebooks.execute(small, output)
+    assert output.read_text() == "older"
+    notebooks.execute(small, output)
+    assert nbformat.read(output, as_version=4) == notebooks.source(small)
 
 
 def test_picture_is_the_last_one():
