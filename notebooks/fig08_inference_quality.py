@@ -39,7 +39,6 @@ coupling_scale = 1.0
 field_scale = 0.2
 n_epochs = 1_024
 n_checkpoints = 16
-n_monitor = 20_000
 n_augmented = 100_000
 n_sampling_steps = 50
 seeds = [0, 1, 2]
@@ -58,7 +57,7 @@ from ising_lib import experiments, metrics, plotting, provenance
 training = experiments.Training(
     n_iterations=experiments.iterations(n_epochs, n_observed),
     n_checkpoints=n_checkpoints,
-    n_monitor=min(n_monitor, n_augmented),
+    n_monitor=n_augmented // 5,
     n_augmented=n_augmented,
     n_sampling_steps=n_sampling_steps,
     stop=True,

@@ -47,7 +47,6 @@ n_test = 1_000
 n_missing = 14
 n_epochs = 512
 n_checkpoints = 16
-n_monitor = 20_000
 n_augmented = 100_000
 n_sampling_steps = 50
 seeds = [0]
@@ -68,7 +67,7 @@ from ising_lib import experiments, imputation, metrics, plotting, provenance
 training = experiments.Training(
     n_iterations=experiments.iterations(n_epochs, n_observed),
     n_checkpoints=n_checkpoints,
-    n_monitor=min(n_monitor, n_augmented),
+    n_monitor=n_augmented // 5,
     n_augmented=n_augmented,
     n_sampling_steps=n_sampling_steps,
     stop=True,
