@@ -37,7 +37,7 @@ def run(
     """Run a notebook, e.g.: ising-book run fig08_inference_quality -p n_spins=20 -p n_observed=1000."""
     from ising_lib import notebooks
 
-    name = _nearest("notebook", name, notebooks.names())
+    name = _nearest("notebook", _full(name, notebooks.names()), notebooks.names())
     known = notebooks.parameters(name)
     values = {k: v for k, v in _preset(preset).items() if k in known}
     for text in parameter:
@@ -63,7 +63,7 @@ def refresh(
     from ising_lib import notebooks
 
     for name in names or notebooks.names():
-        name = _nearest("notebook", name, notebooks.names())
+        name = _nearest("notebook", _full(name, notebooks.names()), notebooks.names())
         typer.echo(name)
         notebooks.refresh(name)
 
@@ -107,17 +107,21 @@ def _typed(key, text, default):
             _refuse(f"{key} must be {type(default).__name__} like {default!r}, got {text!r}")
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if type(value) is not type(default):
+    elements = value if isinstance(value, list) and default else []
+    if type(value) is not type(default) or any(type(one) is not type(default[0]) for one in elements):
         _refuse(f"{key} must be {type(default).__name__} like {default!r}, got {text!r}")
     return value
+
+
+def _full(name, allowed):
+    """fig08 is short for fig08_inference_quality."""
+    begins = [full for full in allowed if full.startswith(f"{name}_")]
+    return begins[0] if len(begins) == 1 else name
 
 
 def _nearest(what, name, allowed):
     if name in allowed:
         return name
-    begins = [full for full in allowed if full.startswith(f"{name}_")]
-    if len(begins) == 1:
-        return begins[0]  # fig08 is short for fig08_inference_quality
     near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.0)
     return _refuse(f"unknown {what} {name!r}, the nearest is {near[0]!r}; known: {', '.join(allowed)}")
 

@@ -9,6 +9,7 @@ A run that is stored is read; any other is computed on the spot, with a progress
 import concurrent.futures
 import dataclasses
 import datetime
+import functools
 import multiprocessing
 import os
 import time
@@ -35,6 +36,12 @@ from ising_lib import (
 )
 
 FIRST_CHECKPOINT = 250  # updates; before that the samples are noise
+
+
+def _plain(config, check, *names):
+    """Check fields and make them plain int or float: 1, 1.0 and numpy's numbers then name the same run."""
+    for name in names:
+        object.__setattr__(config, name, check(name, getattr(config, name)))
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,16 @@ class Training:
     device: str = "cpu"
 
     def __post_init__(self):
-        for name in ("n_iterations", "n_checkpoints", "n_monitor", "n_augmented"):
-            _checks.count(name, getattr(self, name))
+        names = (
+            "n_iterations",
+            "n_checkpoints",
+            "n_monitor",
+            "n_augmented",
+            "n_noise_levels",
+            "n_sampling_steps",
+        )
+        _plain(self, _checks.count, *names, "batch_size")
+        _plain(self, _checks.real, "learning_rate", "average")
 
     def checkpoints(self):
         """The iterations at which to look, rising."""
@@ -101,9 +116,9 @@ class Augmentation:
     training: Training = Training()
 
     def __post_init__(self):
-        _checks.count("n_spins", self.n_spins, minimum=2)
-        _checks.count("n_observed", self.n_observed, minimum=2)
-        _checks.count("seed", self.seed, minimum=0)
+        _plain(self, functools.partial(_checks.count, minimum=2), "n_spins", "n_observed")
+        _plain(self, functools.partial(_checks.count, minimum=0), "seed")
+        _plain(self, functools.partial(_checks.real, low=0.0), "coupling_scale", "field_scale")
 
     def compute(self, progress):
         """The arrays of this run."""
@@ -140,8 +155,8 @@ class Retina:
     training: Training = Training()
 
     def __post_init__(self):
-        _checks.count("n_spins", self.n_spins, minimum=2)
-        _checks.count("seed", self.seed, minimum=0)
+        _plain(self, functools.partial(_checks.count, minimum=2), "n_spins", "n_observed", "n_test")
+        _plain(self, functools.partial(_checks.count, minimum=0), "seed")
 
     def samples(self):
         """Observed and test samples, drawn anew from the recording: the same at every call."""

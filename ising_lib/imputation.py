@@ -12,7 +12,8 @@ from ising_lib.ising import block_energy
 
 MAX_ENUMERATED = exact.MAX_SPINS
 _ANNEALING = np.geomspace(0.1, 10.0, 200)  # inverse temperatures, one sweep each
-_RESTARTS = 4
+_RESTARTS = 16
+_QUENCH = 20  # sweeps at a temperature of practically zero: they end in a state that no single flip improves
 _BURN_IN, _SWEEPS = 200, 1000
 
 
@@ -24,7 +25,7 @@ def impute(model, spins, rule="argmax", *, rng=None):
         spins: (N, M) of −1, 0 (missing) and +1; each sample may miss other spins.
         rule: "argmax", the joint state that maximises p(σ_missing | σ_known), as in the thesis; or
             "marginal", each spin's more probable value, which makes the fewest errors per spin.
-        rng: needed only when some sample misses more than 20 spins: argmax then takes the best of four
+        rng: needed only when some sample misses more than 20 spins: argmax then takes the best of 16
             annealed heat baths, marginal averages over a heat bath.
 
     Returns:
@@ -134,7 +135,7 @@ def _anneal(model, spins, rng):
     best, best_energy = None, None
     for _ in range(_RESTARTS):
         state = _random_start(spins, missing, rng)
-        for inverse_temperature in _ANNEALING:
+        for inverse_temperature in [*_ANNEALING, *[1e9] * _QUENCH]:
             _heat_bath_sweep(model, state, missing, inverse_temperature, rng)
         energy = block_energy(state, model.fields, model.couplings)
         if best is None:

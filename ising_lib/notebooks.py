@@ -27,7 +27,7 @@ PICTURES = ROOT / "book" / "_static" / "figures"
 
 
 def names():
-    """All notebooks, in the order of the book."""
+    """All notebooks, by name."""
     return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "conftest")
 
 
@@ -90,8 +90,19 @@ def stable(notebook):
         for key in ("papermill", "execution", "ExecuteTime"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            cell.outputs = _joined(out for out in cell.outputs if out.get("name") != "stderr")
     return notebook
+
+
+def _joined(outputs):
+    """Outputs with neighbouring pieces of text joined: a progress bar between them leaves no seam."""
+    joined = []
+    for out in outputs:
+        if joined and out.output_type == joined[-1].output_type == "stream" and out.name == joined[-1].name:
+            joined[-1].text += out.text
+        else:
+            joined.append(out)
+    return joined
 
 
 def write_page(notebook, path):

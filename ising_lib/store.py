@@ -93,9 +93,13 @@ def find(config):
         path = folder / f"{key(config)}.npz" if folder else None
         if path and path.is_file():
             try:
-                return read(path)
+                found = read(path)
             except ValueError as error:
                 log.warning("%s; computing the run again", error)
+                continue
+            if _canonical(found.config) == _canonical(config):
+                return found
+            log.warning("run file %s holds another run than its name says; computing the run again", path)
     return None
 
 
@@ -105,6 +109,7 @@ def read(path):
     Raises:
         ValueError: the file is truncated, altered, or something else; the message names it.
     """
+    path = Path(path)
     try:
         # read whole: a file that turns out damaged is then not left open
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
@@ -137,10 +142,17 @@ def publish(config):
     if folder is None:
         raise ValueError("ISING_LIB_RESULTS must name a folder: there is no project around this package")
     source, target = (place / f"{key(config)}.npz" for place in (cache_folder(), folder))
-    if not target.is_file():
+    if not _is_whole(target):
         read(source)  # never publish a damaged file
         _write_aside(target, source.read_bytes())
     return target
+
+
+def _is_whole(path):
+    try:
+        return path.is_file() and bool(read(path))
+    except ValueError:
+        return False
 
 
 def lock(config):
@@ -178,7 +190,7 @@ def _checksum(stored, meta):
 
 
 def _packed(name, array):
-    if array.dtype != np.int8:
+    if array.dtype != np.int8 or array.ndim == 0 or not (np.abs(array) == 1).all():
         return name, array
     bits = np.packbits(array > 0, axis=-1)
     return f"{name}{_PACKED}{array.shape[-1]}", bits
