@@ -1,7 +1,5 @@
 """How the book draws: one style, one colour per role, functions that take an Axes and return it."""
 
-import contextlib
-
 import matplotlib as mpl
 import numpy as np
 
@@ -39,20 +37,9 @@ _STYLE = {
 }
 
 
-def style():
-    """A context in which every figure of the book is drawn: ``with plotting.style(): …``."""
-    return _named_style()
-
-
 def use_style():
     """Set the book's style for the rest of a notebook."""
     mpl.rcParams.update(_STYLE)
-
-
-@contextlib.contextmanager
-def _named_style():
-    with mpl.rc_context(_STYLE):
-        yield
 
 
 def curve(ax, x, values, role, label=None):
