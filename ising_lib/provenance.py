@@ -91,10 +91,13 @@ def _git(*arguments):
 
 
 def machine():
-    """The processor's name and the number of cores."""
+    """The processor, as exactly as the system names it, and the number of cores."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = lines[0].split(":")[1].strip() if lines else name
+    if info.is_file():  # Linux: a marketing name may stand for several processors, family and model do not
+        pairs = (line.partition(":")[::2] for line in info.read_text().splitlines())
+        known = {key.strip(): value.strip() for key, value in pairs}
+        name = known.get("model name", name)
+        if "cpu family" in known:
+            name += f" (family {known['cpu family']}, model {known['model']})"
     return f"{name}, {os.cpu_count()} cores"
