@@ -76,9 +76,8 @@ def table(runs, notebook, preset="thesis"):
 def commit():
     """The commit of the code, "+" appended where ``ising_lib`` differs from it; "unknown" outside a clone."""
     try:
-        _git(
-            "ls-files", "--error-unmatch", Path(__file__).name
-        )  # else some other project's clone is around us
+        # fails where the clone around us is some other project's
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
         return _git("rev-parse", "--short=10", "HEAD") + ("+" if _git("status", "--porcelain", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -56,15 +56,13 @@ class Run:
 
     def error(self, name):
         """MSE of the parameters in array ``name``, (L,) or (K, L), against the truth  (thesis Eq. 23)."""
-        return ((self.arrays[name] - self.arrays["truth"]) ** 2).sum(-1) / self.config["n_spins"]
+        return self.share(name, "fields") + self.share(name, "couplings")
 
     def share(self, name, kind):
         """The part of ``error`` that the "fields" or the "couplings" contribute."""
-        part = {"fields": slice(0, self.config["n_spins"]), "couplings": slice(self.config["n_spins"], None)}[
-            kind
-        ]
-        squares = (self.arrays[name] - self.arrays["truth"]) ** 2
-        return squares[..., part].sum(-1) / self.config["n_spins"]
+        n_spins = self.config["n_spins"]
+        part = {"fields": slice(0, n_spins), "couplings": slice(n_spins, None)}[kind]
+        return ((self[name] - self["truth"])[..., part] ** 2).sum(-1) / n_spins
 
 
 def key(config):

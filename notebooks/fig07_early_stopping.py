@@ -103,7 +103,7 @@ monitored = np.array([run.error("monitored")[:n_looks] for run in runs])  # (S, 
 variance = np.array([run["variance"][:n_looks] / run["test_line"] for run in runs])  # (S, K)
 observed, augmented = (np.array([run.error(name) for run in runs]) for name in ("observed", "augmented"))
 floor = np.array([run["observed_line"] / run["test_line"] for run in runs])  # (S,)
-stops = [run["stop_iteration"] for run in runs if run["stop_crossed"]]
+stops = [[run["stop_iteration"]] if run["stop_crossed"] else [] for run in runs]  # one or none per seed
 for run, curve in zip(runs, monitored, strict=True):
     print(
         f"seed {run.config['seed']}: lowest MSE {curve.min():.4f} at {iterations[curve.argmin()]} iterations,"
@@ -125,7 +125,7 @@ glue("fig07_lowest", metrics.spread(monitored.min(1) / observed, 2), display=Fal
 glue("fig07_rise", metrics.spread(rise, 2), display=False)
 glue("fig07_rises", f"{(rise > 1).sum()} of {len(runs)}", display=False)
 glue("fig07_variance", metrics.spread(variance[:, -1], 2), display=False)
-glue("fig07_crossed", f"{len(stops)} of {len(runs)}", display=False)
+glue("fig07_crossed", f"{sum(map(len, stops))} of {len(runs)}", display=False)
 best = ", ".join(str(iterations[k]) for k in monitored.argmin(1))
 glue("fig07_best", best, display=False)
 
@@ -146,7 +146,7 @@ plotting.level(axes[0, 1], 1.0, "observed")
 plotting.curve(axes[1, 1], iterations[:n_looks], variance, "augmented")
 plotting.level(axes[1, 1], 1.0, "test")
 plotting.level(axes[1, 1], floor, "observed")
-plotting.training_axis(axes, [stops, stops])
+plotting.training_axis(axes, [stops[0], np.concatenate(stops)])
 axes[0, 0].set(title=f"seed {seeds[0]}", ylabel="MSE")
 axes[1, 0].set_ylabel("Var E")
 axes[0, 1].set(title=f"all seeds: {len(seeds)}, mean and range", ylabel="MSE / observed MSE")

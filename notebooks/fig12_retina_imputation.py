@@ -111,10 +111,11 @@ errors = {
     name: np.concatenate([(spins != test).sum(1) for spins, test in zip(filled[name], tests, strict=True)])
     for name in filled
 }  # (S × N') wrong spins of each test sample
+gains = {}
 for name in ("observed", "all silent"):
     gain = 100 * (errors[name] - errors["augmented"]) / n_missing
-    error = gain.std() / np.sqrt(gain.size)
-    print(f"accuracy, augmented minus {name}: {gain.mean():+.2f} ± {error:.2f} points of 100")
+    gains[name] = f"{gain.mean():+.2f} ± {gain.std() / np.sqrt(gain.size):.2f}"
+    print(f"accuracy, augmented minus {name}: {gains[name]} points of 100")
 for run in runs:
     by_rule = bool(run["stop_crossed"])
     print(f"seed {run.config['seed']}: kept checkpoint {run['iterations'][-1]}, by the rule: {by_rule}")
@@ -124,10 +125,8 @@ for run in runs:
 for name, short in (("observed", "observed"), ("augmented", "augmented"), ("all silent", "silent")):
     glue(f"fig12_{short}", metrics.spread([100 * s.accuracy for s in scores[name]], 2), display=False)
     glue(f"fig12_{short}_recall", metrics.spread([100 * s.recall for s in scores[name]], 1), display=False)
-for name, short in (("observed", "observed"), ("all silent", "silent")):
-    gain = 100 * (errors[name] - errors["augmented"]) / n_missing
-    text = f"{gain.mean():+.2f} ± {gain.std() / np.sqrt(gain.size):.2f}"
-    glue(f"fig12_gain_{short}", text, display=False)
+glue("fig12_gain_observed", gains["observed"], display=False)
+glue("fig12_gain_silent", gains["all silent"], display=False)
 
 # %% [markdown]
 # ## The figure
