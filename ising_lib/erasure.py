@@ -56,6 +56,7 @@ def fit(
     epsilon="auto",
     *,
     solver="convex",
+    fields=True,
     weights=None,
     tolerance=1e-6,
     max_iterations=None,
@@ -78,6 +79,7 @@ def fit(
             is highest, by golden-section search with parabolic steps, each fit started from the last.
             The truth is not needed. A warning is logged where that maximum is not inside the search.
         solver: "convex" or "published".
+        fields: False keeps every h_i at 0 and infers the couplings alone  (thesis Fig. 14b).
         weights: (N,) non-negative weights f_k of the samples, normalised here; equal by default.
         tolerance: largest residual accepted; below 1e-7 rounding sets in.
         max_iterations: default 1,000 for "convex", 20,000 for "published".
@@ -97,7 +99,7 @@ def fit(
     if max_iterations is None:
         max_iterations = 1000 if solver == "convex" else 20_000
     _checks.count("max_iterations", max_iterations)
-    problem = _Problem(spins, _normalised(weights, len(spins)))
+    problem = _Problem(spins, _normalised(weights, len(spins)), fields)
     settings = (tolerance, max_iterations, learning_rate)
     solve = _solve_convex if solver == "convex" else _solve_published
     start = np.zeros(problem.n_parameters)
@@ -122,9 +124,10 @@ def _normalised(weights, n_samples):
 class _Problem:
     """The data and the equations of thesis Eq. 15 and 16, in blocks: memory stays at N × M bytes."""
 
-    def __init__(self, spins, weights):
+    def __init__(self, spins, weights, with_fields):
         self.spins = spins  # (N, M) int8
         self.weights = weights  # (N,), f_k
+        self.with_fields = with_fields
         self.n_spins = spins.shape[1]
         self.n_parameters = self.n_spins * (self.n_spins + 1) // 2
         with np.errstate(divide="ignore"):
@@ -161,7 +164,10 @@ class _Problem:
             second += block.T @ weighted
         moments = np.concatenate([first, second[np.triu_indices(self.n_spins, 1)]])
         value = (top + np.log(total)) / (1 - epsilon) + 0.5 * epsilon * vector @ vector
-        return value, epsilon * vector - moments
+        gradient = epsilon * vector - moments
+        if not self.with_fields:
+            gradient[: self.n_spins] = 0  # every solver starts from h = 0, and there it stays
+        return value, gradient
 
 
 def _solve_convex(problem, epsilon, start, tolerance, max_iterations, _learning_rate):

@@ -36,6 +36,9 @@ from ising_lib import (
 )
 
 FIRST_CHECKPOINT = 250  # updates; before that the samples are noise
+ANALOG_EDGES = np.linspace(-1.5, 1.5, 61)  # of the histogram of outputs before the threshold
+TRAJECTORY_STEPS = 50
+KEPT_SPINS = 10_000  # augmented samples that a run keeps
 
 
 def _plain(config, check, *names):
@@ -60,12 +63,12 @@ class Training:
     """
 
     n_iterations: int = 16_000
-    n_checkpoints: int = 16
-    n_monitor: int = 20_000
+    n_checkpoints: int = 13
+    n_monitor: int = 10_000
     n_augmented: int = 100_000
     stop: bool = False
     n_noise_levels: int = 1000
-    n_sampling_steps: int = 50
+    n_sampling_steps: int = 30
     batch_size: int = 256
     learning_rate: float = 5e-4
     average: float = 0.999
@@ -106,7 +109,7 @@ class Augmentation:
     """
 
     experiment = "augmentation"
-    version = 1
+    version = 2
 
     n_spins: int = 40
     n_observed: int = 4000
@@ -122,14 +125,24 @@ class Augmentation:
 
     def compute(self, progress):
         """The arrays of this run."""
-        truth = ising.gaussian(
-            self.n_spins, self.coupling_scale, self.field_scale, rng=stream(self.seed, "truth")
-        )
-        observed, test = (
+        observed, test = self.samples()
+        return {
+            "truth": self.truth().to_vector(),
+            **watch(observed, test, self.training, self.seed, progress),
+        }
+
+    def truth(self):
+        """The true model, drawn anew: the same at every call."""
+        rng = stream(self.seed, "truth")
+        return ising.gaussian(self.n_spins, self.coupling_scale, self.field_scale, rng=rng)
+
+    def samples(self):
+        """Observed and test samples, drawn anew from the truth: the same at every call."""
+        truth = self.truth()
+        return [
             sampling.sample(truth, self.n_observed, rng=stream(self.seed, name))
             for name in ("observed", "test")
-        )
-        return {"truth": truth.to_vector(), **watch(observed, test, self.training, self.seed, progress)}
+        ]
 
 
 @dataclass(frozen=True)
@@ -146,7 +159,7 @@ class Retina:
     """
 
     experiment = "retina"
-    version = 1
+    version = 2
 
     n_spins: int = 40
     n_observed: int = 8000
@@ -164,11 +177,14 @@ class Retina:
         return datasets.split(spins, self.n_observed, self.n_test, rng=stream(self.seed, "split"))
 
     def compute(self, progress):
-        """The arrays of this run."""
-        return watch(*self.samples(), self.training, self.seed, progress)
+        """The arrays of this run, and two fits without fields, ``…_couplings`` (L,)  (thesis Fig. 14b)."""
+        observed, test = self.samples()
+        arrays = watch(observed, test, self.training, self.seed, progress, couplings_only=True)
+        del arrays["augmented_spins"]  # an overfitted network's are those of the recording
+        return arrays
 
 
-def watch(observed, test, training, seed, progress):
+def watch(observed, test, training, seed, progress, *, couplings_only=False):
     """Train on the observed samples; look at each checkpoint; augment at the stopping point.
 
     Args:
@@ -176,15 +192,23 @@ def watch(observed, test, training, seed, progress):
         training: Training.
         seed: of the named streams.
         progress: a tqdm bar to advance by one per update.
+        couplings_only: fit observed and augmented samples without fields, too.
 
     Returns:
-        dict: ``observed`` (L,) parameters fitted to the observed samples, ``observed_epsilon``,
-        ``observed_line`` and ``test_line`` (Var E); for each of K checkpoints ``iterations``, ``loss``
-        (mean since the last look), ``variance``, ``monitored`` (K, L) parameters fitted to n_monitor
-        samples, ``copies`` (share of them equal to an observed sample); ``stop_index``,
-        ``stop_iteration``, ``stop_crossed``; and, from n_augmented samples drawn at checkpoint stop_index,
-        ``augmented`` (L,) and ``augmented_epsilon``; the same from the first ``sizes`` (K') of them alone,
-        ``by_size`` (K', L), and together with the observed samples, ``by_size_with_observed`` (K', L).
+        dict: ``observed`` (L,) parameters fitted to the observed samples, ``observed_epsilon``;
+        ``observed_line`` and ``test_line`` (Var E under them); ``test_distances`` (M + 1,).
+
+        For each of K checkpoints: ``iterations``; ``loss`` (mean since the last look), ``observed_loss``
+        and ``test_loss`` (of the averaged network); and from n_monitor samples ``variance`` (Var E),
+        ``monitored`` (K, L) parameters fitted to them, ``monitored_epsilon``, ``analog`` (K, 60) shares of
+        their values before the threshold between ``ANALOG_EDGES``, ``distances`` (K, M + 1) shares at each
+        distance to the nearest observed sample, ``distinct`` (share of different ones).
+
+        ``stop_index``, ``stop_iteration``, ``stop_crossed``; and, from n_augmented samples drawn at
+        checkpoint stop_index, ``augmented`` (L,) and ``augmented_epsilon``; the same from the first
+        ``sizes`` (K',) of them alone, ``by_size`` (K', L), and together with the observed samples,
+        ``by_size_with_observed`` (K', L); the first of them, ``augmented_spins``; and the way of a few from
+        pure noise, ``trajectory`` (K'', 16, M) at the steps ``trajectory_steps``.
     """
     fit = erasure.fit(observed)
     lines = [stopping.energy_variance(spins, fit.model) for spins in (test, observed)]
@@ -212,22 +236,22 @@ def watch(observed, test, training, seed, progress):
         losses.append(step.loss)
         if step.iteration not in checkpoints:
             continue
-        looks.append(_look(step, losses, observed, fit.model, training.n_monitor, draw, seed))
+        look = _look(step, observed, test, fit.model, training.n_monitor, draw, seed)
+        looks.append({"iterations": step.iteration, "loss": np.mean(losses), **look})
         losses = []
         point = stopping.crossing(
             [look["iterations"] for look in looks], [look["variance"] for look in looks], *lines
         )
         last = step.iteration == training.n_iterations
         if augmented is None and (point.crossed or last):
-            spins = _draw(step.denoiser, training.n_augmented, draw, stream(seed, "augmented"))
-            augmented = _fit_sizes(spins, observed)
+            augmented = _augment(step.denoiser, observed, training.n_augmented, draw, seed, couplings_only)
         if point.crossed and training.stop:
             break
     return {
-        "observed": fit.model.to_vector(),
-        "observed_epsilon": fit.epsilon,
+        **_parameters("observed", observed, fit, couplings_only),
         "test_line": lines[0],
         "observed_line": lines[1],
+        "test_distances": _distances(test, observed),
         **{name: np.array([look[name] for look in looks]) for name in looks[0]},
         "stop_index": point.index,
         "stop_iteration": point.iteration,
@@ -236,47 +260,71 @@ def watch(observed, test, training, seed, progress):
     }
 
 
-def _fit_sizes(spins, observed):
-    """Fit rising numbers of augmented samples, without and with the observed ones added."""
-    sizes = np.unique(np.maximum(len(spins) * np.array([0.01, 0.03, 0.1, 0.3, 1.0]), 1).astype(int))
-    alone = [erasure.fit(spins[:size]) for size in sizes]
-    joined = [erasure.fit(np.concatenate([observed, spins[:size]])) for size in sizes]
-    return {
-        "augmented": alone[-1].model.to_vector(),
-        "augmented_epsilon": alone[-1].epsilon,
-        "sizes": sizes,
-        "by_size": np.array([fit.model.to_vector() for fit in alone]),
-        "by_size_with_observed": np.array([fit.model.to_vector() for fit in joined]),
-    }
-
-
-def _look(step, losses, observed, model, n_samples, draw, seed):
-    """Sample from a checkpoint with a stream of its own, so that looking never changes the training."""
-    spins = _draw(step.denoiser, n_samples, draw, stream(seed, f"look {step.iteration}"))
+def _look(step, observed, test, model, n_samples, draw, seed):
+    """Look at a checkpoint with streams of their own, so that looking never changes the training."""
+    x = ddpm.sample(
+        step.denoiser, n_samples=n_samples, rng=stream(seed, f"look {step.iteration}"), **draw
+    )  # (N, M)
+    spins = ddpm.to_spins(x)
     fit = erasure.fit(spins)
+    loss = {name: draw[name] for name in ("schedule", "precision", "device")}
+    observed_loss, test_loss = (
+        ddpm.denoising_loss(step.denoiser, spins=some, rng=stream(seed, "loss"), **loss)
+        for some in (observed, test)
+    )
+    outer = np.clip(x, ANALOG_EDGES[0], ANALOG_EDGES[-1])
     return {
-        "iterations": step.iteration,
-        "loss": np.mean(losses),
+        "observed_loss": observed_loss,
+        "test_loss": test_loss,
         "variance": stopping.energy_variance(spins, model),
         "monitored": fit.model.to_vector(),
         "monitored_epsilon": fit.epsilon,
-        "copies": np.mean(metrics.nearest_distance(spins, observed) == 0),
+        "analog": np.histogram(outer, ANALOG_EDGES)[0] / x.size,
+        "distances": _distances(spins, observed),
+        "distinct": len(np.unique(spins, axis=0)) / len(spins),
     }
 
 
-def _draw(denoiser, n_samples, draw, rng):
-    return ddpm.to_spins(ddpm.sample(denoiser, n_samples=n_samples, rng=rng, **draw))
+def _distances(spins, observed):
+    """Share of the samples at distance 0 … M to the nearest observed one, (M + 1,)."""
+    counts = np.bincount(metrics.nearest_distance(spins, observed), minlength=observed.shape[1] + 1)
+    return counts / len(spins)
+
+
+def _augment(denoiser, observed, n_samples, draw, seed, couplings_only):
+    """Draw the augmented samples; fit all of them, and rising numbers without and with the observed ones."""
+    spins = ddpm.to_spins(ddpm.sample(denoiser, n_samples=n_samples, rng=stream(seed, "augmented"), **draw))
+    shares = np.array([1 / 300, 1 / 100, 1 / 30, 1 / 10, 1 / 3, 1])
+    sizes = np.unique(np.maximum(n_samples * shares, min(10, n_samples)).round().astype(int))
+    alone = [erasure.fit(spins[:size]) for size in sizes]
+    joined = [erasure.fit(np.concatenate([observed, spins[:size]])) for size in sizes]
+    steps, states = ddpm.trajectory(
+        denoiser, n_samples=16, rng=stream(seed, "trajectory"), **{**draw, "n_steps": TRAJECTORY_STEPS}
+    )
+    return {
+        **_parameters("augmented", spins, alone[-1], couplings_only),
+        "sizes": sizes,
+        "by_size": np.array([fit.model.to_vector() for fit in alone]),
+        "by_size_with_observed": np.array([fit.model.to_vector() for fit in joined]),
+        "augmented_spins": spins[:KEPT_SPINS],
+        "trajectory_steps": steps,
+        "trajectory": states.astype(np.float16),
+    }
+
+
+def _parameters(name, spins, fit, couplings_only):
+    """The fitted parameters of some samples, and without fields where that is asked for."""
+    arrays = {name: fit.model.to_vector(), f"{name}_epsilon": fit.epsilon}
+    if couplings_only:
+        couplings = erasure.fit(spins, fields=False)
+        arrays |= {f"{name}_couplings": couplings.model.to_vector()}
+        arrays |= {f"{name}_couplings_epsilon": couplings.epsilon}
+    return arrays
 
 
 def stream(seed, name):
     """The random stream ``name`` of a seed: independent of all other names, whatever order they come in."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
-
-
-def iterations(n_epochs, n_observed, batch_size=Training.batch_size):
-    """Updates that make ``n_epochs`` passes over the observed samples, at least one."""
-    _checks.count("n_epochs", n_epochs)
-    return max(1, n_epochs * n_observed // batch_size)
 
 
 def with_seeds(config, seeds):

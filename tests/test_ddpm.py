@@ -119,16 +119,26 @@ def test_numbers_that_are_no_schedule_are_refused(betas):
         ddpm.NoiseSchedule(betas)
 
 
-def test_subsequence_keeps_both_ends_and_even_gaps():
-    schedule = ddpm.NoiseSchedule.linear(50)
-    for n_steps in range(2, 51):
+@pytest.mark.parametrize("schedule", [ddpm.NoiseSchedule.linear(50), ddpm.NoiseSchedule.linear()])
+def test_subsequence_starts_from_pure_noise_and_takes_no_step_twice(schedule):
+    for n_steps in [2, 3, 10, 37, 49, 50]:
         steps = schedule.subsequence(n_steps)
         assert steps.size == n_steps
-        assert (steps[0], steps[-1]) == (1, 50)
-        assert np.ptp(np.diff(steps)) <= 1  # whole numbers: two neighbouring gap lengths at most
-    assert schedule.subsequence(1).tolist() == [50]
-    with pytest.raises(ValueError, match="n_steps must be from 1 to 50, got 51"):
-        schedule.subsequence(51)
+        assert steps[-1] == schedule.n_steps
+        assert steps[0] >= 1
+        assert (np.diff(steps) >= 1).all()
+    assert schedule.subsequence(1).tolist() == [schedule.n_steps]
+    assert schedule.subsequence(schedule.n_steps).tolist() == list(range(1, schedule.n_steps + 1))
+    with pytest.raises(ValueError, match=f"n_steps must be from 1 to {schedule.n_steps}, got 1001"):
+        schedule.subsequence(1001)
+
+
+def test_subsequence_is_even_in_the_angle_between_signal_and_noise():
+    """tan(angle) = noise/signal; whole steps of t can be off by half of the local step of the angle."""
+    schedule = ddpm.NoiseSchedule.linear()
+    angle = np.arctan2(np.sqrt(1 - schedule.alphas_bar), np.sqrt(schedule.alphas_bar))
+    chosen = angle[schedule.subsequence(20) - 1]
+    np.testing.assert_allclose(chosen, angle[-1] * np.arange(1, 21) / 20, atol=np.diff(angle).max() / 2)
 
 
 def test_single_steps_of_noise_compose_to_eq_28():
@@ -171,13 +181,16 @@ def test_one_ancestral_step_is_the_posterior_of_bayes(n_steps):
     """
     schedule, sigma_0, sigma_t = ddpm.NoiseSchedule.linear(), -1.0, 0.4
     kept = np.concatenate([[1.0], schedule.alphas_bar])  # entry t is ᾱ_t, entry 0 is no noise at all
-    rows = ddpm._ancestral_coefficients(schedule, schedule.subsequence(n_steps))
-    assert [row[0] for row in rows] == sorted({row[0] for row in rows}, reverse=True)
-    for (t, shrink, pull, spread), r in zip(rows, [row[0] for row in rows[1:]] + [0], strict=True):
+    steps = ddpm._reverse_steps(schedule, schedule.subsequence(n_steps), order=1)
+    assert [step.t for step in steps] == sorted({step.t for step in steps}, reverse=True)
+    for step, r in zip(steps, [step.t for step in steps[1:]] + [0], strict=True):
+        t = step.t
         noise = (sigma_t - np.sqrt(kept[t]) * sigma_0) / np.sqrt(1 - kept[t])
-        mean = shrink * (sigma_t - pull * noise)
+        assert (sigma_t - step.noise * noise) / step.signal == pytest.approx(sigma_0, abs=1e-9)
+        mean = step.shrink * (sigma_t - step.pull * noise)
+        assert step.bend == 0
         if r == 0:  # the last step lands on σ_0 itself
-            assert (mean, spread) == (pytest.approx(sigma_0, abs=1e-9), 0)
+            assert (mean, step.spread) == (pytest.approx(sigma_0, abs=1e-9), 0)
             continue
         alpha = kept[t] / kept[r]
         width = 10 * np.sqrt(1 / (alpha / (1 - alpha) + 1 / (1 - kept[r])))
@@ -188,7 +201,7 @@ def test_one_ancestral_step_is_the_posterior_of_bayes(n_steps):
         density /= density.sum()
         bayes = density @ sigma_r
         assert mean == pytest.approx(bayes, abs=1e-9)
-        assert spread**2 == pytest.approx(density @ (sigma_r - bayes) ** 2, rel=1e-8)
+        assert step.spread**2 == pytest.approx(density @ (sigma_r - bayes) ** 2, rel=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -213,15 +226,15 @@ def test_a_perfect_denoiser_brings_back_the_five_configurations(n_steps, n_sampl
 @pytest.mark.parametrize("n_steps", [1000, 50])
 def test_the_printed_plus_sign_of_eq_41_diverges(n_steps, rng, monkeypatch):
     """Adding the predicted noise instead of removing it leaves no bit near ±1."""
-    right = ddpm._ancestral_coefficients
+    right = ddpm._reverse_steps
 
-    def printed(schedule, steps):
-        return [(t, shrink, -pull, spread) for t, shrink, pull, spread in right(schedule, steps)]
+    def printed(*arguments):
+        return [step._replace(pull=-step.pull) for step in right(*arguments)]
 
-    monkeypatch.setattr(ddpm, "_ancestral_coefficients", printed)
+    monkeypatch.setattr(ddpm, "_reverse_steps", printed)
     schedule = ddpm.NoiseSchedule.linear()
     denoiser = Perfect(FIVE, SHARES, schedule)
-    x = ddpm.sample(denoiser, schedule, 200, n_steps=n_steps, precision="float32", rng=rng)
+    x = ddpm.sample(denoiser, schedule, 200, n_steps=n_steps, order=1, precision="float32", rng=rng)
     near_a_bit = np.abs(np.abs(x) - 1) < 0.5
     assert near_a_bit.mean() < 0.1
 
@@ -239,9 +252,37 @@ def test_noise_of_each_step_has_the_variance_of_eq_33(rng):
     for r, t in zip(steps[-2::-1], steps[:0:-1], strict=True):
         alpha = kept[t] / kept[r]
         variance = alpha * variance + (1 - alpha) * (1 - kept[r]) / (1 - kept[t])
-    x = ddpm.sample(denoiser, schedule, 25_000, n_steps=5, precision="float32", rng=rng)
+    x = ddpm.sample(denoiser, schedule, 25_000, n_steps=5, order=1, precision="float32", rng=rng)
     low, high = stats.chi2.interval(1 - FALSE_ALARM, x.size)  # ±1.7 % for 100,000 numbers
     assert low < (x.astype(np.float64) ** 2).sum() / variance < high
+
+
+def law_of_the_variance(schedule, n_steps, order):
+    """Var σ_0 after sampling with the perfect denoiser of N(0, s²) data, which is linear: no random numbers.
+
+    E[σ_0 | σ_t] = √ᾱ s² σ_t / (1 − ᾱ + ᾱ s²).  A step is linear in (σ_t, σ̂_0 of the step before).
+    """
+    s2, covariance = 0.25, np.diag([1.0, 0.0])
+    for step in ddpm._reverse_steps(schedule, schedule.subsequence(n_steps), order):
+        clean = step.signal * s2 / (step.noise**2 + step.signal**2 * s2)
+        noise = (1 - step.signal * clean) / step.noise
+        move = np.array(
+            [[step.shrink * (1 - step.pull * noise) + step.bend * clean, -step.bend], [clean, 0.0]]
+        )
+        covariance = move @ covariance @ move.T
+        covariance[0, 0] += step.spread**2
+    return covariance[0, 0]
+
+
+def test_second_order_converges_faster_than_the_thesis_sampler():
+    """Gaussian data have a closed form: half the step, half the error (order 1) or a quarter of it."""
+    schedule = ddpm.NoiseSchedule(np.full(20_000, 5e-4))
+    errors = {
+        order: [abs(law_of_the_variance(schedule, n, order) - 0.25) for n in (160, 320)] for order in (1, 2)
+    }
+    assert 1.8 < errors[1][0] / errors[1][1] < 2.3
+    assert errors[2][0] / errors[2][1] > 3.2
+    assert errors[2][1] < errors[1][1] / 3
 
 
 def test_sampling_is_a_function_of_its_stream_alone(rng):
