@@ -298,9 +298,8 @@ def _augment(denoiser, observed, n_samples, draw, seed, couplings_only):
     sizes = np.unique(np.maximum(n_samples * shares, min(10, n_samples)).round().astype(int))
     alone = [erasure.fit(spins[:size]) for size in sizes]
     joined = [erasure.fit(np.concatenate([observed, spins[:size]])) for size in sizes]
-    steps, states = ddpm.trajectory(
-        denoiser, n_samples=16, rng=stream(seed, "trajectory"), **{**draw, "n_steps": TRAJECTORY_STEPS}
-    )
+    draw = {**draw, "n_steps": min(TRAJECTORY_STEPS, draw["schedule"].n_steps)}
+    steps, states = ddpm.trajectory(denoiser, n_samples=16, rng=stream(seed, "trajectory"), **draw)
     return {
         **_parameters("augmented", spins, alone[-1], couplings_only),
         "sizes": sizes,

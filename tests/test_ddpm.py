@@ -205,16 +205,15 @@ def test_one_ancestral_step_is_the_posterior_of_bayes(n_steps):
 
 
 @pytest.mark.parametrize(
-    ("n_steps", "n_samples", "bias"),
-    # 50 steps instead of 1,000 are a coarse integration of the reverse process: with 200,000 samples the
-    # shares come out up to 0.006 off.  All 1,000 steps show no bias there.
-    [(1000, 4000, 0.0), (50, 20_000, 0.008)],
+    ("n_steps", "order", "n_samples", "bias"),
+    # few steps are a coarse integration of the reverse process; all 1,000 show no bias
+    [(1000, 1, 4000, 0.0), (1000, 2, 4000, 0.0), (50, 1, 20_000, 0.008), (20, 2, 20_000, 0.008)],
 )
-def test_a_perfect_denoiser_brings_back_the_five_configurations(n_steps, n_samples, bias, rng):
+def test_a_perfect_denoiser_brings_back_the_five_configurations(n_steps, order, n_samples, bias, rng):
     """Every sample is one of the five it knows, and each comes with its share."""
     schedule = ddpm.NoiseSchedule.linear()
     denoiser = Perfect(FIVE, SHARES, schedule)
-    settings = {"n_steps": n_steps, "precision": "float32", "rng": rng}
+    settings = {"n_steps": n_steps, "order": order, "precision": "float32", "rng": rng}
     x = ddpm.sample(denoiser, schedule, n_samples, **settings)
     assert np.abs(np.abs(x) - 1).max() < 1e-3  # analog bits sit at ±1 once the last noise (β₁ = 1e-4) is gone
     hits = (ddpm.to_spins(x)[:, None] == FIVE).all(-1)  # (N, 5)
@@ -301,6 +300,37 @@ def test_sampling_is_a_function_of_its_stream_alone(rng):
     np.testing.assert_array_equal(vector(network), weights)
     assert network.training
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_trajectory_is_what_sampling_passes_through():
+    """Its end is the sample of the same stream; it starts from pure noise at T; every state is kept."""
+    network, schedule = small_network(), short_schedule()
+    settings = {"n_steps": 10, "precision": "float32"}
+    steps, states = ddpm.trajectory(network, schedule, 30, rng=np.random.default_rng(1), **settings)
+    x = ddpm.sample(network, schedule, 30, rng=np.random.default_rng(1), **settings)
+    assert steps.tolist() == [*schedule.subsequence(10)[::-1], 0]
+    assert states.shape == (11, 30, 4)
+    np.testing.assert_array_equal(states[-1], x)
+    assert stats.kstest(states[0].ravel(), "norm").pvalue > FALSE_ALARM
+    assert (np.abs(np.diff(states, axis=0)).max((1, 2)) > 0).all()
+
+
+def test_loss_of_the_perfect_denoiser_is_the_noise_that_cannot_be_known():
+    """For N(0, 1) data ε̂ = √(1−ᾱ) σ_t leaves E(ε̄ − ε̂)² = ᾱ; here on ±1 spins, whose variance is 1, too."""
+    schedule = short_schedule()
+    kept = np.concatenate([[1.0], schedule.alphas_bar])
+    denoiser = Proportional(np.sqrt(1 - kept), n_spins=6)
+    spins = np.random.default_rng(0).choice([-1, 1], (4000, 6))
+    measure = [
+        ddpm.denoising_loss(denoiser, schedule, spins, rng=np.random.default_rng(seed), precision="float32")
+        for seed in (1, 1, 2)
+    ]
+    assert measure[0] == measure[1] != measure[2]
+    # one squared residual (√ᾱ)² (√ᾱ ε̄ − √(1−ᾱ) σ)² has a standard deviation below 2: 4 × 24,000 of them
+    assert measure[0] == pytest.approx(schedule.alphas_bar.mean(), abs=4 * 2 / np.sqrt(96_000))
+    silent = Proportional(np.zeros(21), n_spins=6)
+    loss = ddpm.denoising_loss(silent, schedule, spins, rng=np.random.default_rng(1), precision="float32")
+    assert loss == pytest.approx(1, abs=4 * np.sqrt(2 / 96_000))  # E ε̄² = 1, Var ε̄² = 2
 
 
 def test_signs_become_spins():

@@ -64,7 +64,7 @@ def test_gradient_is_that_of_the_objective(observed, rng):
     """Central differences of F written out densely, at a point far from the minimum."""
     weights = rng.dirichlet(np.ones(400))
     vector, step, epsilon = rng.normal(size=21), 1e-5, 0.3
-    value, gradient = erasure._Problem(observed, weights).gradient(vector, epsilon)
+    value, gradient = erasure._Problem(observed, weights, True).gradient(vector, epsilon)
     assert value == pytest.approx(objective(vector, observed, weights, epsilon), abs=1e-11)
     slopes = [
         objective(vector + shift, observed, weights, epsilon)
@@ -109,6 +109,18 @@ def test_the_first_published_step_is_the_learning_rate_times_the_data(observed):
     at_one = erasure.ErasureFit(model, 0.5, 0.0, 0.0, 1)
     expected = np.abs(residuals(at_one, observed, np.full(400, 1 / 400))).max()
     assert early.value.residual == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["convex", "published"])
+def test_couplings_alone_solve_the_equations_of_the_couplings(solver, observed):
+    """h = 0 exactly, and ε J_ij = ⟨σ_i σ_j⟩_{f_ε} with weights f_ε from the couplings alone."""
+    fit = erasure.fit(observed, 0.6, solver=solver, fields=False)
+    assert (fit.model.fields == 0).all()
+    weights = np.exp((1 - 0.6) * ising.energy(fit.model, observed))
+    moments = (observed * (weights / weights.sum())[:, None]).T @ observed
+    upper = np.triu_indices(observed.shape[1], 1)
+    np.testing.assert_allclose(moments[upper], 0.6 * fit.model.couplings[upper], atol=1e-6)  # its tolerance
+    assert np.abs(erasure.fit(observed, 0.6).model.couplings - fit.model.couplings).max() > 1e-3
 
 
 def test_order_of_samples_does_not_matter(observed, rng):

@@ -75,14 +75,26 @@ def differ(a, b, names):
 
 def test_arrays_are_those_of_the_docstring(arrays):
     shapes = {name: np.shape(array) for name, array in arrays.items()}
-    checkpoints, sizes = 3, 5
+    checkpoints, sizes = 3, 4
+    per_look = [
+        "iterations",
+        "loss",
+        "observed_loss",
+        "test_loss",
+        "variance",
+        "monitored_epsilon",
+        "distinct",
+    ]
     assert shapes == {
         "truth": (L,),
         "observed": (L,),
         "observed_epsilon": (),
         "test_line": (),
         "observed_line": (),
-        **dict.fromkeys(["iterations", "loss", "variance", "monitored_epsilon", "copies"], (checkpoints,)),
+        "test_distances": (7,),
+        **dict.fromkeys(per_look, (checkpoints,)),
+        "analog": (checkpoints, 60),
+        "distances": (checkpoints, 7),
         "monitored": (checkpoints, L),
         "stop_index": (),
         "stop_iteration": (),
@@ -92,15 +104,25 @@ def test_arrays_are_those_of_the_docstring(arrays):
         "sizes": (sizes,),
         "by_size": (sizes, L),
         "by_size_with_observed": (sizes, L),
+        "augmented_spins": (200, 6),
+        "trajectory_steps": (21,),
+        "trajectory": (21, 16, 6),
     }
     assert all(np.isfinite(array).all() for array in arrays.values())
 
 
 def test_arrays_agree_with_each_other(arrays):
     np.testing.assert_array_equal(arrays["iterations"], TRAINING.checkpoints())
-    np.testing.assert_array_equal(arrays["sizes"], [2, 6, 20, 60, 200])
+    np.testing.assert_array_equal(arrays["sizes"], [10, 20, 67, 200])
     np.testing.assert_array_equal(arrays["by_size"][-1], arrays["augmented"])
-    assert ((arrays["copies"] >= 0) & (arrays["copies"] <= 1)).all()
+    # the run keeps these augmented samples, so the fit can be made again from them
+    np.testing.assert_array_equal(
+        erasure.fit(arrays["augmented_spins"]).model.to_vector(), arrays["augmented"]
+    )
+    for name in ("analog", "distances", "test_distances"):
+        np.testing.assert_allclose(np.sum(arrays[name], axis=-1), 1, rtol=1e-12)
+    assert (arrays["distinct"] * 100 <= 2**6).all()
+    assert (arrays["trajectory_steps"] == np.arange(20, -1, -1)).all()
     point = stopping.crossing(
         arrays["iterations"], arrays["variance"], arrays["test_line"], arrays["observed_line"]
     )
@@ -117,6 +139,10 @@ def test_observed_side_is_recomputed_from_its_named_streams(arrays):
     fit = erasure.fit(observed)
     np.testing.assert_array_equal(arrays["truth"], truth.to_vector())
     np.testing.assert_array_equal(arrays["observed"], fit.model.to_vector())
+    for mine, theirs in zip((observed, test), CONFIG.samples(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    distances = [min((row != other).sum() for other in observed) for row in test]
+    np.testing.assert_allclose(arrays["test_distances"], np.bincount(distances, minlength=7) / 200)
     assert arrays["observed_epsilon"] == fit.epsilon
     assert arrays["test_line"] == stopping.energy_variance(test, fit.model)
     assert arrays["observed_line"] == stopping.energy_variance(observed, fit.model)
@@ -150,7 +176,7 @@ def test_how_often_is_looked_does_not_change_the_training(arrays):
     """Looks at 3 and 24 instead of 3, 8 and 24: the same samples there, and the losses of all updates."""
     other = changed(n_checkpoints=2).compute(Silent())
     assert (arrays["iterations"].tolist(), other["iterations"].tolist()) == ([3, 8, 24], [3, 24])
-    for name in ("variance", "monitored", "copies"):
+    for name in ("variance", "monitored", "distances", "test_loss"):
         np.testing.assert_array_equal(other[name], arrays[name][[0, 2]])
     mean = (5 * arrays["loss"][1] + 16 * arrays["loss"][2]) / 21
     assert other["loss"][1] == pytest.approx(mean, rel=1e-12)  # sums of 21 numbers in double precision
@@ -204,18 +230,9 @@ def test_checkpoints_rise_to_the_end(n_iterations, n_checkpoints):
 
 def test_checkpoints_of_the_thesis_are_evenly_spaced_in_the_logarithm():
     checkpoints = experiments.Training().checkpoints()
-    assert (len(checkpoints), checkpoints[0]) == (16, experiments.FIRST_CHECKPOINT)
+    assert (len(checkpoints), checkpoints[0]) == (13, experiments.FIRST_CHECKPOINT)
     # rounding moves an iteration by at most a half: the ratio of two neighbours by 0.5/250 + 0.5/250
-    np.testing.assert_allclose(checkpoints[1:] / checkpoints[:-1], (16_000 / 250) ** (1 / 15), rtol=0.004)
-
-
-def test_iterations_are_passes_over_the_samples_in_batches():
-    """10 passes over 4,000 samples in batches of 256 are 156.25 updates: the whole ones count."""
-    assert experiments.iterations(10, 4000) == 156
-    assert experiments.iterations(3, 100, batch_size=50) == 6
-    assert experiments.iterations(1, 10) == 1  # fewer samples than a batch: still one update
-    with pytest.raises(ValueError, match="n_epochs must be at least 1"):
-        experiments.iterations(0, 4000)
+    np.testing.assert_allclose(checkpoints[1:] / checkpoints[:-1], 2**0.5, rtol=0.004)
 
 
 def test_streams_do_not_depend_on_the_order_they_are_asked_for():
@@ -350,18 +367,22 @@ def fabricated_recording(monkeypatch, rng):
 
 
 def test_retina_run_holds_no_samples(fabricated_recording):
-    config = experiments.Retina(n_spins=5, n_observed=150, n_test=60, training=TRAINING)
+    config = experiments.Retina(n_spins=5, n_observed=150, n_test=70, training=TRAINING)
     run = experiments.run(config)
     assert "truth" not in run.arrays
     assert "augmented" in run.arrays
     assert all(array.dtype != np.int8 for array in run.arrays.values())
-    assert not {150, 60} & {size for array in run.arrays.values() for size in array.shape}
+    assert not {150, 70} & {size for array in run.arrays.values() for size in array.shape}
     observed, test = config.samples()
     again, _ = config.samples()
     np.testing.assert_array_equal(observed, again)
-    assert (observed.shape, test.shape) == ((150, 5), (60, 5))
+    assert (observed.shape, test.shape) == ((150, 5), (70, 5))
     np.testing.assert_array_equal(run["observed"], erasure.fit(observed).model.to_vector())
-    assert run["copies"][-1] > 0  # 2^5 words, so samples repeat observed ones
+    assert run["distances"][-1, 0] > 0  # 2^5 words, so samples repeat observed ones
+    alone = erasure.fit(observed, fields=False).model.to_vector()
+    np.testing.assert_array_equal(run["observed_couplings"], alone)
+    assert (run["augmented_couplings"][:5] == 0).all()
+    assert (run["augmented_couplings"][5:] != 0).any()
     assert metrics.nearest_distance(test, observed).min() == 0
 
 
