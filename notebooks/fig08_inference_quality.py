@@ -27,9 +27,8 @@
 #
 # ## Parameters
 #
-# As in [Figure 7](fig07_early_stopping.ipynb), whose runs these are. Training ends at the stopping point of
-# the rule, or after `n_epochs` passes
-# over the observed samples: 16,000 updates of the weights, which the thesis calls iterations. Each seed is another truth.
+# As in [Figure 7](fig07_early_stopping.ipynb), whose runs these are. The augmented samples are those of the
+# stopping point of the rule, or of the last checkpoint if it never fires. Each seed is another truth.
 
 # %% tags=["parameters"]
 preset = "thesis"
@@ -37,10 +36,11 @@ n_spins = 40
 n_observed = 4_000
 coupling_scale = 1.0
 field_scale = 0.2
-n_epochs = 1_024
-n_checkpoints = 16
+n_iterations = 16_000
+n_checkpoints = 13
+n_monitor = 10_000
 n_augmented = 100_000
-n_sampling_steps = 50
+n_sampling_steps = 30
 seeds = [0, 1, 2]
 
 # %% [markdown]
@@ -55,12 +55,11 @@ from myst_nb import glue
 from ising_lib import experiments, metrics, plotting, provenance
 
 training = experiments.Training(
-    n_iterations=experiments.iterations(n_epochs, n_observed),
+    n_iterations=n_iterations,
     n_checkpoints=n_checkpoints,
-    n_monitor=n_augmented // 5,
+    n_monitor=n_monitor,
     n_augmented=n_augmented,
     n_sampling_steps=n_sampling_steps,
-    stop=True,
 )
 config = experiments.Augmentation(
     n_spins=n_spins,
