@@ -5,6 +5,7 @@ Use errors end with status 2, failures with 1, both in one sentence.
 
 import ast
 import difflib
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -66,6 +67,37 @@ def refresh(
         name = _nearest("notebook", _full(name, notebooks.names()), notebooks.names())
         typer.echo(name)
         notebooks.refresh(name)
+
+
+@app.command()
+def plan(
+    names: Annotated[list[str] | None, typer.Argument(help="notebooks, all by default")] = None,
+    preset: Annotated[str, typer.Option(help="sizes from notebooks/presets/, e.g. quick")] = "",
+):
+    """List the runs that notebooks need, and whether they are stored."""
+    from ising_lib import experiments, notebooks, store
+
+    values = _preset(preset)
+    for name in names or notebooks.names():
+        name = _nearest("notebook", _full(name, notebooks.names()), notebooks.names())
+        typer.echo(name)
+        for config in notebooks.plan(name, values):
+            plain = experiments.describe(config)
+            state = "stored" if store.find(plain) else "missing"
+            typer.echo(f"    {store.key(plain)}  seed {config.seed}  {state}")
+
+
+@app.command()
+def compute(config: Annotated[str, typer.Argument(help="a run's config as JSON")]):
+    """Compute one run, unless it is stored, and put it among the published results: a job of a sweep."""
+    from ising_lib import experiments, store
+
+    try:
+        plain = experiments.describe(experiments.from_plain(json.loads(config)))
+    except (TypeError, ValueError) as error:
+        _refuse(f"CONFIG must be a run's config as JSON: {error}")
+    experiments.run(experiments.from_plain(plain))
+    typer.echo(str(store.publish(plain)))
 
 
 @app.command()

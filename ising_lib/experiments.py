@@ -7,6 +7,8 @@ A run that is stored is read; any other is computed on the spot, with a progress
 """
 
 import concurrent.futures
+import contextlib
+import contextvars
 import dataclasses
 import datetime
 import functools
@@ -336,6 +338,46 @@ def describe(config):
     return {"experiment": config.experiment, "version": config.version, **dataclasses.asdict(config)}
 
 
+def from_plain(plain):
+    """The config that ``describe`` made plain.
+
+    Raises:
+        ValueError: an unknown experiment, another version of it, or fields that it does not have.
+    """
+    kinds = {kind.experiment: kind for kind in (Augmentation, Retina)}
+    values = dict(plain)
+    kind = kinds[_checks.choice("experiment", values.pop("experiment", None), tuple(kinds))]
+    version = values.pop("version", None)
+    if version != kind.version:
+        raise ValueError(f"version of {kind.experiment!r} must be {kind.version}, got {version!r}")
+    for known, given in ((kind, values), (Training, values.get("training", {}))):
+        unknown = set(given) - {field.name for field in dataclasses.fields(known)}
+        if unknown:
+            raise ValueError(f"a {known.__name__} config has no field {sorted(unknown)[0]!r}")
+    return kind(**{**values, "training": Training(**values.get("training", {}))})
+
+
+class Planned(Exception):
+    """Raised by ``run_all`` inside ``planning``: ``configs`` is what it was asked for."""
+
+    def __init__(self, configs):
+        super().__init__(f"{len(configs)} runs")
+        self.configs = configs
+
+
+@contextlib.contextmanager
+def planning():
+    """Inside, ``run_all`` computes nothing and raises Planned."""
+    token = _planning.set(True)
+    try:
+        yield
+    finally:
+        _planning.reset(token)
+
+
+_planning = contextvars.ContextVar("planning", default=False)
+
+
 def run(config, *, position=0):
     """The run of a config: stored, or computed now on one thread and cached.
 
@@ -389,6 +431,8 @@ def run_all(configs, *, jobs=None):
         list of store.Run: in the order of ``configs``.
     """
     configs = list(configs)
+    if _planning.get():
+        raise Planned(configs)
     missing = [config for config in configs if store.find(describe(config)) is None]
     jobs = min(len(missing), jobs or os.cpu_count() or 1)
     if jobs > 1:

@@ -19,7 +19,7 @@ import nbconvert
 import nbformat
 import papermill
 
-from ising_lib import _checks
+from ising_lib import _checks, experiments
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"
@@ -47,6 +47,33 @@ def parameters(name):
     cells = [c for c in source(name).cells if "parameters" in c.metadata.get("tags", [])]
     statements = ast.parse(cells[0].source).body
     return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
+
+
+def plan(name, values=None):
+    """The configs of all runs that a notebook needs; none of them is computed.
+
+    The notebook's cells are executed here, up to its one call of ``experiments.run_all``.
+
+    Args:
+        name: of the notebook.
+        values: parameters other than the notebook's own.
+
+    Returns:
+        list: of experiments' configs; empty for a notebook without runs.
+    """
+    cells = [cell for cell in source(name).cells if cell.cell_type == "code"]
+    if not any("experiments.run_all(" in cell.source for cell in cells):
+        return []
+    namespace = {}
+    with experiments.planning():
+        for cell in cells:
+            try:
+                exec(compile(cell.source, f"{name}.py", "exec"), namespace)  # noqa: S102 - the book's own text
+            except experiments.Planned as planned:
+                return planned.configs
+            if "parameters" in cell.metadata.get("tags", []):
+                namespace.update(values or {})
+    raise ValueError(f"{name} ends without calling experiments.run_all")
 
 
 def execute(name, output, values=None, *, publish=False, progress=True):

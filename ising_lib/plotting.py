@@ -1,5 +1,8 @@
 """How the book draws: one style, one colour per role, functions that take an Axes and return it."""
 
+import html
+import re
+
 import matplotlib as mpl
 import numpy as np
 
@@ -137,4 +140,67 @@ def raster(ax, spins, missing=None, wrong=None, title=None):
         ax.scatter(columns, rows, s=14, facecolors="none", edgecolors=COLOURS["error"], linewidths=1.3)
     ax.set_title(title)
     ax.spines[:].set_visible(True)
+    return ax
+
+
+# In place of the signs that matplotlib's player fetches from a server.
+_SIGNS = {
+    "fa fa-minus": "−",
+    "fa fa-fast-backward": "«",
+    "fa fa-step-backward": "‹",
+    "fa fa-play fa-flip-horizontal": "◀",
+    "fa fa-pause": "||",
+    "fa fa-play": "▶",
+    "fa fa-step-forward": "›",
+    "fa fa-fast-forward": "»",
+    "fa fa-plus": "+",
+}
+
+
+def player(animation, name, alt="animation"):
+    """An animation to play in the page: its pictures inside, no network needed, the same at every call.
+
+    Matplotlib's own player has a random name and fetches the signs on its buttons from a server.
+
+    Args:
+        animation: matplotlib.animation.Animation; its figure is closed.
+        name: an identifier that no other player in the book has, e.g. "fig03_denoising".
+        alt: what it shows, for those who do not see it.
+
+    Returns:
+        IPython.display.HTML
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import HTML
+
+    if not name.isidentifier():
+        raise ValueError(f"name must be an identifier like 'fig03_denoising', got {name!r}")
+    page = animation.to_jshtml(default_mode="once")
+    plt.close(animation._fig)  # else the notebook would show its last state below
+    [random_name] = re.findall(r'<img id="_anim_img([0-9a-f]{32})"', page)
+    page = re.sub(r"<link\b[^>]*>", "", page)
+    page = re.sub(r'<i class="([^"]*)"></i>', lambda sign: _SIGNS[sign[1]], page)
+    page = page.replace("<img id=", f'<img alt="{html.escape(alt)}" id=')
+    page = page.replace("\\\n", "")  # between pieces of a picture
+    return HTML(page.replace(random_name, f"_{name}").strip())
+
+
+def against_truth(ax, truth, inferred):
+    """Inferred against true parameters, with the diagonal where they agree  (thesis Fig. 5 and 9).
+
+    Args:
+        ax: where to draw.
+        truth: (L,) true fields and couplings.
+        inferred: dict from role to (L,) inferred ones; the last lies on top.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    limits = np.array([truth.min(), truth.max()]) * 1.05
+    ax.plot(limits, limits, color=COLOURS["truth"], linewidth=0.8, zorder=0)
+    for role, values in inferred.items():
+        look = {"color": COLOURS[role], "marker": MARKERS[role], "linestyle": "none"}
+        ax.plot(truth, values, label=role, markersize=2.2, alpha=0.6, markeredgewidth=0, **look)
+    ax.set(xlabel="true parameter", ylabel="inferred")
+    ax.legend(markerscale=2.5)
     return ax
