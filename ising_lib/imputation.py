@@ -104,9 +104,20 @@ def _table(fields, couplings):
 
 
 def _most_probable(fields, couplings):
-    table, (first, second) = _table(fields, couplings)
-    a, b = np.unravel_index(table.argmax(), table.shape)
-    return np.concatenate([first[a], second[b]])
+    """The argmax; spins that their field decides against all couplings at once are settled first."""
+    state, fields = np.zeros(len(fields)), fields.copy()
+    while True:
+        free = state == 0
+        decided = free & (np.abs(fields) > np.abs(couplings[:, free]).sum(1))
+        if not decided.any():
+            break
+        state[decided] = np.sign(fields[decided])
+        fields += couplings[:, decided] @ state[decided]
+    if free.any():
+        table, (first, second) = _table(fields[free], couplings[np.ix_(free, free)])
+        a, b = np.unravel_index(table.argmax(), table.shape)
+        state[free] = np.concatenate([first[a], second[b]])
+    return state
 
 
 def _mean_spins(fields, couplings):

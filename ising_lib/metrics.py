@@ -115,3 +115,57 @@ def spread(values, digits=3):
     values = np.atleast_1d(np.asarray(values, dtype=np.float64))
     mean, low, high = (f"{number:.{digits}f}" for number in (values.mean(), values.min(), values.max()))
     return f"{mean} ({low} to {high})" if values.size > 1 else mean
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """The straight line through inferred against true parameters; each attribute is (…), one per inference.
+
+    Attributes:
+        slope: b of the line; below 1 the inferred parameters are too weak.
+        correlation: r; noise lowers it, weakness does not.
+        weakness: share of the mean squared error that comes from b ≠ 1 alone.
+    """
+
+    slope: np.ndarray
+    correlation: np.ndarray
+    weakness: np.ndarray
+
+
+def agreement(truth, inferred):
+    """The least-squares line θ_inferred = a + b θ_true + noise  (thesis Fig. 5).  It splits the error::
+
+        ⟨(θ_inferred − θ_true)²⟩ = (b − 1)² Var θ_true + Var noise + (⟨θ_inferred⟩ − ⟨θ_true⟩)²;
+
+    the first term over the whole is the ``weakness``.
+
+    Args:
+        truth: θ_true (L,), not all equal.
+        inferred: θ_inferred (…, L), not all equal, one row for each inference.
+
+    Returns:
+        Agreement
+    """
+    truth, inferred = np.asarray(truth, dtype=np.float64), np.asarray(inferred, dtype=np.float64)
+    true, found = truth - truth.mean(), inferred - inferred.mean(-1, keepdims=True)
+    slope = (found * true).mean(-1) / true.var()
+    weakness = (slope - 1) ** 2 * true.var() / ((inferred - truth) ** 2).mean(-1)
+    return Agreement(slope, slope * true.std() / found.std(-1), weakness)
+
+
+def log_pseudolikelihood(model, spins):
+    """Mean of Σ_i log p(σ_i | others), where p(σ_i | others) = 1/(1 + exp(−2 σ_i (h_i + Σ_j J_ij σ_j))).
+
+    How well a model predicts each spin from the others: on samples it has not seen, a score that needs no
+    truth and no partition function.  −M log 2 for a model that knows nothing.
+
+    Args:
+        model: IsingModel.
+        spins: (N, M) of ±1.
+
+    Returns:
+        float: in nats per sample, at most 0.
+    """
+    spins = _checks.spins("spins", spins, model.n_spins).astype(np.float64)
+    local = model.fields + spins @ model.couplings  # (N, M)
+    return float(-np.logaddexp(0, -2 * spins * local).sum(1).mean())

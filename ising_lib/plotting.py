@@ -204,3 +204,87 @@ def against_truth(ax, truth, inferred):
     ax.set(xlabel="true parameter", ylabel="inferred")
     ax.legend(markerscale=2.5)
     return ax
+
+
+def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
+    """Inferred against true parameters, fields told apart from couplings  (thesis Fig. 5).
+
+    Args:
+        ax: where to draw.
+        truth, inferred: (L,) fields, then couplings.
+        n_spins: M, how many of them are fields.
+        role: whose inference it is, which sets the colour.
+        limit: both axes run from −limit to +limit.
+        note: text in the upper left corner.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    _checks.choice("role", role, tuple(COLOURS))
+    ends = np.array([-limit, limit])
+    slope, offset = np.polyfit(truth, inferred, 1)
+    look = {"color": COLOURS[role], "linestyle": "none"}
+    ax.plot(ends, ends, color=COLOURS["truth"], linewidth=0.8, label="equal")
+    ax.plot(truth[n_spins:], inferred[n_spins:], "o", markersize=2.2, markeredgewidth=0, label="$J$", **look)
+    edge = {"markersize": 4.5, "markeredgecolor": "black", "markeredgewidth": 0.7}
+    ax.plot(truth[:n_spins], inferred[:n_spins], "D", label="$h$", **edge, **look)
+    ax.plot(ends, offset + slope * ends, color=COLOURS["truth"], linestyle="--", linewidth=1.2, label="fit")
+    ax.text(0.03, 0.98, note, transform=ax.transAxes, va="top", fontsize=9)
+    ax.set(xlim=ends, ylim=ends, aspect="equal", xlabel="true", ylabel="inferred")
+    return ax
+
+
+def training_film(truth, inferred, n_spins, iterations, error, observed_error):
+    """One picture per checkpoint: inferred against true parameters, and where we are on the error curve.
+
+    Args:
+        truth: (L,) fields, then couplings.
+        inferred: (K, L), one row per checkpoint.
+        n_spins: M.
+        iterations: (K,).
+        error: (K,) MSE of the rows  (thesis Eq. 23).
+        observed_error: MSE of the parameters inferred from the observed samples.
+
+    Returns:
+        matplotlib.animation.FuncAnimation: for ``player``.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.animation import FuncAnimation
+
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.5))
+    curve(right, iterations, error, "augmented")
+    level(right, observed_error, "observed")
+    right.set(xscale="log", xlabel="training iterations", ylabel="MSE")
+    right.legend()
+    [here] = right.plot([], [], "o", markersize=11, markerfacecolor="none", markeredgecolor="black")
+    limit = 1.05 * max(np.abs(truth).max(), np.abs(inferred).max())
+
+    def draw(frame):
+        left.clear()
+        note = f"slope {np.polyfit(truth, inferred[frame], 1)[0]:.2f}\nMSE {error[frame]:.3f}"
+        fields_and_couplings(left, truth, inferred[frame], n_spins, "augmented", limit, note)
+        left.set_title(f"{iterations[frame]:,} iterations")
+        left.legend(loc="lower right", markerscale=1.5)
+        here.set_data([iterations[frame]], [error[frame]])
+
+    return FuncAnimation(fig, draw, frames=len(iterations), interval=800)
+
+
+def fan(ax, x, rows, labels, role="augmented"):
+    """One line per checkpoint, from pale to full colour as training goes on.
+
+    Args:
+        ax: where to draw.
+        x: (D,).
+        rows: (K, D).
+        labels: K names for the legend, None for a line without.
+        role: whose lines, which sets the colour.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    _checks.choice("role", role, tuple(COLOURS))
+    full = np.array(mpl.colors.to_rgb(COLOURS[role]))
+    for strength, row, label in zip(np.linspace(0.25, 1.0, len(rows)), rows, labels, strict=True):
+        ax.plot(x, row, color=1 - strength * (1 - full), linewidth=0.8 + strength, label=label)
+    return ax

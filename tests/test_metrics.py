@@ -132,3 +132,48 @@ def test_a_copy_is_at_distance_zero_and_the_opposite_at_m():
 )
 def test_spread(values, digits, text):
     assert metrics.spread(values, digits) == text
+
+
+def test_agreement_is_the_line_of_least_squares(rng):
+    """Against numpy's own fit and correlation, one row of parameters at a time."""
+    truth = rng.normal(0.3, 0.5, 60)
+    inferred = 0.7 * truth - 0.1 + rng.normal(0, 0.2, (2, 3, 60))
+    found = metrics.agreement(truth, inferred)
+    assert found.slope.shape == found.correlation.shape == found.weakness.shape == (2, 3)
+    for row in np.ndindex(2, 3):
+        slope, offset = np.polyfit(truth, inferred[row], 1)
+        noise = inferred[row] - offset - slope * truth
+        assert found.slope[row] == pytest.approx(slope, rel=1e-9)  # polyfit solves by a decomposition
+        expected = np.corrcoef(truth, inferred[row])[0, 1]
+        assert found.correlation[row] == pytest.approx(expected, rel=ROUNDING)
+        error = ((inferred[row] - truth) ** 2).mean()
+        rest = noise.var() + (inferred[row].mean() - truth.mean()) ** 2
+        assert found.weakness[row] == pytest.approx(1 - rest / error, rel=1e-9)
+
+
+def test_weak_inference_is_all_slope_and_noise_is_none(rng):
+    """Half of every parameter: slope 1/2, perfect correlation, nothing but weakness."""
+    truth = rng.normal(0, 1, 50)
+    truth -= truth.mean()
+    half = metrics.agreement(truth, truth / 2)
+    assert (half.slope, half.correlation, half.weakness) == pytest.approx((0.5, 1.0, 1.0), rel=ROUNDING)
+    noise = rng.normal(0, 1, 50)
+    noise -= noise @ truth / (truth @ truth) * truth
+    noisy = metrics.agreement(truth, truth + noise)
+    assert noisy.slope == pytest.approx(1.0, rel=ROUNDING)
+    assert noisy.weakness == pytest.approx(0.0, abs=ROUNDING)
+    assert noisy.correlation < 0.9
+
+
+def test_log_pseudolikelihood_is_made_of_enumerated_conditionals(rng):
+    """p(σ_i | rest) = p(σ)/(p(σ) + p(σ with spin i flipped)), from the energies of both."""
+    model = ising.gaussian(6, 1.0, 1.0, rng=rng)
+    spins = rng.choice([-1, 1], (40, 6))
+    total = 0.0
+    for i in range(6):
+        flipped = spins.copy()
+        flipped[:, i] *= -1
+        total += np.log(1 / (1 + np.exp(ising.energy(model, spins) - ising.energy(model, flipped))))
+    assert metrics.log_pseudolikelihood(model, spins) == pytest.approx(total.mean(), rel=1e-12)
+    nothing = ising.IsingModel(np.zeros(6), np.zeros((6, 6)))
+    assert metrics.log_pseudolikelihood(nothing, spins) == pytest.approx(-6 * np.log(2), rel=1e-12)

@@ -4,6 +4,7 @@ import base64
 import re
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib.animation import FuncAnimation
 
@@ -56,3 +57,52 @@ def test_player_closes_the_figure_and_refuses_a_name_that_is_none():
     with pytest.raises(ValueError, match="name must be an identifier like 'fig03_denoising', got '3-d'"):
         plotting.player(moving, "3-d")
     plotting.player(moving, "fig99_dot")
+
+
+def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    truth = np.array([0.1, -0.2, 0.3])  # two fields, one coupling
+    assert plotting.fields_and_couplings(ax, truth, truth / 2, 2, "augmented", 0.4, "a note") is ax
+    drawn = {line.get_label(): line.get_xydata() for line in ax.lines}
+    np.testing.assert_array_equal(drawn["$h$"], [[0.1, 0.05], [-0.2, -0.1]])
+    np.testing.assert_array_equal(drawn["$J$"], [[0.3, 0.15]])
+    np.testing.assert_array_equal(drawn["equal"], [[-0.4, -0.4], [0.4, 0.4]])
+    np.testing.assert_allclose(drawn["fit"], [[-0.4, -0.2], [0.4, 0.2]], atol=1e-15)
+    assert ax.get_xlim() == ax.get_ylim() == (-0.4, 0.4)
+    assert ax.texts[0].get_text() == "a note"
+    plt.close(fig)
+
+
+def test_training_film_shows_one_checkpoint_after_the_other():
+    import matplotlib.pyplot as plt
+
+    truth, scales = np.array([0.1, -0.2, 0.3]), np.array([0.5, 0.8, 1.1])
+    film = plotting.training_film(truth, scales[:, None] * truth, 2, [10, 20, 40], [3.0, 2.0, 2.5], 2.2)
+    left, right = film._fig.axes
+    for frame in film.new_frame_seq():
+        film._draw_frame(frame)
+        assert left.get_title() == f"{[10, 20, 40][frame]} iterations"
+        assert left.texts[0].get_text() == f"slope {scales[frame]:.2f}\nMSE {[3.0, 2.0, 2.5][frame]:.3f}"
+        [fields] = [line for line in left.lines if line.get_label() == "$h$"]
+        np.testing.assert_allclose(fields.get_ydata(), scales[frame] * truth[:2])
+        np.testing.assert_array_equal(
+            right.lines[-1].get_xydata(), [[[10, 20, 40][frame], [3, 2, 2.5][frame]]]
+        )
+    film._draw_was_started = True  # it was drawn here, though not by matplotlib itself
+    plt.close(film._fig)
+
+
+def test_fan_goes_from_pale_to_full_colour():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    rows = np.arange(6.0).reshape(3, 2)
+    assert plotting.fan(ax, [0, 1], rows, ["first", None, "last"]) is ax
+    np.testing.assert_array_equal([line.get_ydata() for line in ax.lines], rows)
+    colours = np.array([mpl.colors.to_rgb(line.get_color()) for line in ax.lines])
+    assert (np.diff(colours.sum(1)) < 0).all(), "each is darker than the one before"
+    np.testing.assert_allclose(colours[-1], mpl.colors.to_rgb(plotting.COLOURS["augmented"]))
+    assert [text for _, text in zip(*ax.get_legend_handles_labels(), strict=True)] == ["first", "last"]
+    plt.close(fig)
