@@ -67,6 +67,7 @@ def refresh(
         name = _nearest("notebook", _full(name, notebooks.names()), notebooks.names())
         typer.echo(name)
         notebooks.refresh(name)
+    notebooks.write_costs()
 
 
 @app.command()

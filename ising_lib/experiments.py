@@ -353,7 +353,7 @@ def from_plain(plain):
     for known, given in ((kind, values), (Training, values.get("training", {}))):
         unknown = set(given) - {field.name for field in dataclasses.fields(known)}
         if unknown:
-            raise ValueError(f"a {known.__name__} config has no field {sorted(unknown)[0]!r}")
+            raise ValueError(f"{known.__name__} has no field {sorted(unknown)[0]!r}")
     return kind(**{**values, "training": Training(**values.get("training", {}))})
 
 

@@ -8,7 +8,7 @@ enumerated exactly; more are sampled.
 import numpy as np
 
 from ising_lib import _checks, exact
-from ising_lib.ising import block_energy
+from ising_lib.ising import IsingModel, block_energy
 
 MAX_ENUMERATED = exact.MAX_SPINS
 _ANNEALING = np.geomspace(0.1, 10.0, 200)  # inverse temperatures, one sweep each
@@ -165,3 +165,44 @@ def _sample_mean(model, spins, rng):
         if sweep >= _BURN_IN:
             total += means
     return np.where(missing, total / _SWEEPS, spins)
+
+
+def recover(models, spins, missing, rule="argmax", *, rng=None):
+    """Hide the spins marked missing and fill them in by each of several models.
+
+    Args:
+        models: {name: IsingModel}.
+        spins: (N, M) of ±1; the models never see those marked missing.
+        missing: (N, M) bool.
+        rule, rng: as in ``impute``.
+
+    Returns:
+        dict: {name: (N, M) int8 of ±1}, scored by ``metrics.recovery``.
+    """
+    missing = np.asarray(missing)
+    if missing.dtype != bool or missing.shape != np.shape(spins):
+        raise ValueError(
+            f"missing must be boolean and of shape {np.shape(spins)}, got {missing.dtype}, {missing.shape}"
+        )
+    spins = np.where(missing, np.int8(0), _checks.spins("spins", spins))
+    return {name: impute(model, spins, rule, rng=rng) for name, model in models.items()}
+
+
+def independent_model(spins):
+    """The baseline: spins that know nothing of each other, h_i = artanh⟨σ_i⟩ and J = 0.
+
+    It fills every missing spin with its more frequent value.
+
+    Args:
+        spins: (N, M) of ±1.
+
+    Returns:
+        IsingModel
+
+    Raises:
+        ValueError: a spin that never changes, whose field would be infinite.
+    """
+    means = _checks.spins("spins", spins).mean(0)
+    if (np.abs(means) == 1).any():
+        raise ValueError(f"spins must each take both values, spin {np.abs(means).argmax()} never changes")
+    return IsingModel(np.arctanh(means), np.zeros((means.size, means.size)))

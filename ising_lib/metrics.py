@@ -169,3 +169,46 @@ def log_pseudolikelihood(model, spins):
     spins = _checks.spins("spins", spins, model.n_spins).astype(np.float64)
     local = model.fields + spins @ model.couplings  # (N, M)
     return float(-np.logaddexp(0, -2 * spins * local).sum(1).mean())
+
+
+def accuracy_gain(true_spins, filled_spins, other_spins, missing):
+    """Accuracy of one way of filling in minus that of another, both on the same missing spins::
+
+        d = Σ_n d_n / Σ_n m_n,    standard error √( N/(N − 1) Σ_n (d_n − d m_n)² ) / Σ_n m_n,
+
+    with m_n the missing spins of sample n and d_n how many more of them the first way fills rightly.  Errors
+    within a sample are correlated, so the sample is the unit.  What both fill alike cancels.
+
+    Args:
+        true_spins, filled_spins, other_spins: (N, M) of ±1, N ≥ 2.
+        missing: (N, M) bool.
+
+    Returns:
+        tuple: d and its standard error over samples, as shares of the missing spins; the models stay as
+        they are, so another training is not in it.
+    """
+    right, other = ((np.asarray(spins) == true_spins) & missing for spins in (filled_spins, other_spins))
+    gained, counted = right.sum(1) - other.sum(1), np.asarray(missing).sum(1)  # (N,)
+    gain = gained.sum() / counted.sum()
+    n = len(counted)
+    error = np.sqrt(n / (n - 1) * ((gained - gain * counted) ** 2).sum()) / counted.sum()
+    return float(gain), float(error)
+
+
+def independent_counts(rates):
+    """Law of the number of active neurons when each fires by itself: Σ_i x_i, x_i ~ Bernoulli(p_i).
+
+    Args:
+        rates: p_i, (…, M).
+
+    Returns:
+        numpy.ndarray: (…, M + 1) probabilities of 0 … M active neurons.
+    """
+    rates = np.asarray(rates, dtype=np.float64)
+    law = np.zeros((*rates.shape[:-1], rates.shape[-1] + 1))
+    law[..., 0] = 1
+    for i in range(rates.shape[-1]):  # one neuron more: it fires, or not
+        p = rates[..., i, None]
+        law[..., 1:] = law[..., 1:] * (1 - p) + law[..., :-1] * p
+        law[..., :1] *= 1 - p
+    return law

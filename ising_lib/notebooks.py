@@ -19,7 +19,7 @@ import nbconvert
 import nbformat
 import papermill
 
-from ising_lib import _checks, experiments
+from ising_lib import _checks, experiments, provenance
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"
@@ -155,6 +155,23 @@ def refresh(name):
     notebook = execute(name, FOLDER / f"{name}.ipynb", publish=True)
     PICTURES.mkdir(parents=True, exist_ok=True)
     (PICTURES / f"{name}.png").write_bytes(picture(notebook))
+
+
+_COSTS = """# All runs and their cost
+
+Every number in the figures comes from a stored run: one training of a diffusion model, with all that was
+drawn from it and fitted. Here are all of them, who computed them, and what they cost. Runs that several
+figures share are counted once. A seed is another truth, or another split of the recording, and another
+training. One core works on one run; its seconds include what else the machine did meanwhile.
+[How to run it](how_to_run.md) says how to compute them again.
+
+"""
+
+
+def write_costs():
+    """Write the page ``book/runs.md`` from the runs that all notebooks need and that are stored."""
+    planned = {name: [experiments.describe(config) for config in plan(name)] for name in names()}
+    (ROOT / "book" / "runs.md").write_text(_COSTS + provenance.costs(planned) + "\n")
 
 
 def render():

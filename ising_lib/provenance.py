@@ -73,6 +73,41 @@ def table(runs, notebook, preset="thesis"):
     return "\n".join(lines)
 
 
+def costs(planned):
+    """All runs of the book and what they cost, as Markdown.
+
+    Args:
+        planned: dict from a notebook's name to the plain configs of the runs it needs.
+
+    Returns:
+        str: the sum, and a table with a row per run.
+    """
+    figures, configs = {}, {}
+    for name, plains in planned.items():
+        for plain in plains:
+            figures.setdefault(store.key(plain), []).append(name.partition("_")[0])
+            configs[store.key(plain)] = plain
+    rows, seconds = [], []
+    for key in sorted(configs, key=lambda key: (figures[key], configs[key]["seed"])):
+        run, plain = store.find(configs[key]), configs[key]
+        strength = plain.get("coupling_scale", "–")
+        size = f"{plain['n_spins']} | {plain['n_observed']:,} | {strength} | {plain['seed']}"
+        cost = "not stored | | |"
+        if run:
+            p = run.provenance
+            seconds.append(p["seconds"])
+            cost = f"{run['iterations'][-1]:,} | {p['seconds']:,.0f} | {p['commit']} | {p['started'][:10]} |"
+        rows.append(f"| `{key}` | {', '.join(sorted(set(figures[key])))} | {size} | {cost}")
+    lines = [
+        f"{len(seconds)} of {len(configs)} runs are stored. They took {sum(seconds) / 3600:.1f} core-hours.",
+        "",
+        "| run | figures | M | N | g | seed | iterations | seconds | commit | date |",
+        "|---" * 10 + "|",
+        *rows,
+    ]
+    return "\n".join(lines)
+
+
 def commit():
     """The commit of the code, "+" appended where ``ising_lib`` differs from it; "unknown" outside a clone."""
     try:

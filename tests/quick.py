@@ -9,6 +9,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
+
+from ising_lib import experiments, notebooks, store
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -24,6 +27,9 @@ def test_computes_without_stored_runs(notebook, tmp_path, monkeypatch, request):
     command = [sys.executable, "-m", "papermill", str(notebook), str(executed), "-k", "python3"]
     preset = ["-f", str(ROOT / "notebooks" / "presets" / "quick.yaml"), "--no-progress-bar"]
     subprocess.run([*command, *preset], check=True, cwd=ROOT)
-    assert list((tmp_path / "cache").glob("*.npz")), "the notebook took its runs from somewhere else"
+    values = yaml.safe_load((ROOT / "notebooks" / "presets" / "quick.yaml").read_text())
+    computed = {path.stem for path in (tmp_path / "cache").glob("*.npz")}
+    plan = {store.key(experiments.describe(config)) for config in notebooks.plan(notebook.stem, values)}
+    assert computed == plan, "the notebook took its runs from somewhere else"
     cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in cells)

@@ -1,5 +1,6 @@
 """``ising-book``: mistakes of the user end with 2, failures with 1, both in one sentence."""
 
+import json
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ising_lib import __main__ as cli
-from ising_lib import notebooks, store
+from ising_lib import experiments, notebooks, store
 
 NAME = "fig08_inference_quality"
 
@@ -209,3 +210,26 @@ def test_a_book_that_is_not_rendered_is_status_1(monkeypatch, capsys):
     status, text = end(monkeypatch, capsys, "build")
     assert status == 1
     assert text.startswith("error: RuntimeError: the book was not rendered")
+
+
+def test_compute_publishes_the_run_of_a_config(tmp_path, monkeypatch):
+    """A job of the sweeps: config in, published file out; what is stored is not computed again."""
+    monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ISING_LIB_RESULTS", str(tmp_path / "results"))
+    config = experiments.Augmentation(n_spins=5, n_observed=50)
+    monkeypatch.setattr(experiments.Augmentation, "compute", lambda config, progress: {"x": 1})
+    plain = experiments.describe(config)
+    result = CliRunner().invoke(cli.app, ["compute", json.dumps(plain)])
+    target = tmp_path / "results" / f"{store.key(plain)}.npz"
+    assert (result.exit_code, result.stdout.strip()) == (0, str(target))
+    assert store.read(target)["x"] == 1
+    monkeypatch.setattr(experiments.Augmentation, "compute", None)
+    assert CliRunner().invoke(cli.app, ["compute", json.dumps(plain)]).exit_code == 0
+
+
+@pytest.mark.parametrize("config", ["{", "[]", '{"experiment": "magic"}', '{"experiment": ["x"]}', "3"])
+def test_compute_refuses_what_is_no_config(config):
+    result = CliRunner().invoke(cli.app, ["compute", config])
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    assert line.startswith("error: CONFIG must be a run's config as JSON: ")

@@ -281,6 +281,51 @@ def test_describe_is_plain_data_with_every_field():
     assert plain["experiment"] == "augmentation"
 
 
+@pytest.mark.parametrize("config", [CONFIG, experiments.Retina(seed=3, training=TRAINING)])
+def test_a_plain_config_comes_back(config):
+    plain = json.loads(json.dumps(experiments.describe(config)))
+    assert experiments.from_plain(plain) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"experiment": "magic"}, "experiment must be one of 'augmentation', 'retina', got 'magic'"),
+        ({"version": 1}, "version of 'augmentation' must be 2, got 1"),
+        ({"n_spin": 3}, "Augmentation has no field 'n_spin'"),
+        ({"training": {"speed": 1}}, "Training has no field 'speed'"),
+        ({"n_spins": 1}, "n_spins must be at least 2"),
+    ],
+)
+def test_plain_configs_of_something_else_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        experiments.from_plain({**experiments.describe(CONFIG), **change})
+
+
+def test_planning_computes_nothing(monkeypatch):
+    monkeypatch.setattr(experiments.Augmentation, "compute", None)
+    with experiments.planning(), pytest.raises(experiments.Planned) as planned:
+        experiments.run_all(config for config in [CONFIG])
+    assert planned.value.configs == [CONFIG]
+    with pytest.raises(TypeError, match="NoneType"):  # outside, it does compute
+        experiments.run_all([CONFIG])
+
+
+def test_costs_name_every_run_once_with_its_figures(computes_at_once):
+    configs = experiments.with_seeds(CONFIG, [0, 1])
+    run = experiments.run(configs[0])
+    plains = [experiments.describe(config) for config in configs]
+    text = provenance.costs({"fig98_one": plains, "fig99_two": plains[:1], "fig97_none": []})
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    assert [row[:2] for row in rows] == [
+        [f"`{store.key(plains[1])}`", "fig98"],
+        [f"`{store.key(plains[0])}`", "fig98, fig99"],
+    ]
+    assert "1 of 2 runs are stored" in text
+    assert "not stored" in text
+    assert run.provenance["commit"] in text
+
+
 def test_with_seeds_changes_nothing_else():
     configs = experiments.with_seeds(CONFIG, [4, 2])
     assert [config.seed for config in configs] == [4, 2]

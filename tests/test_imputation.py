@@ -188,3 +188,45 @@ def test_wrong_arguments_are_named(model, rng):
         imputation.random_mask((3, M), 2.5, rng=rng)
     with pytest.raises(TypeError, match="rng"):
         imputation.random_mask((3, M), 2, rng=0)
+
+
+def test_masks_from_one_stream_are_nested():
+    """What is missing among few is missing among more: curves against the number of missing are paired."""
+    counts = range(1, M + 1)
+    masks = np.array([imputation.random_mask((40, M), n, rng=np.random.default_rng(5)) for n in counts])
+    assert not (masks[:-1] & ~masks[1:]).any()
+
+
+def test_recover_hides_what_is_missing(model, rng):
+    """Whatever stands at the missing places makes no difference; each model fills in its own way."""
+    spins = exact.sample(model, 50, rng=rng)
+    missing = imputation.random_mask(spins.shape, 5, rng=rng)
+    models = {"one": model, "other": ising.gaussian(M, 1.5, rng=rng)}
+    filled = imputation.recover(models, spins, missing)
+    assert list(filled) == ["one", "other"]
+    for name, spins_of_it in imputation.recover(models, np.where(missing, -spins, spins), missing).items():
+        np.testing.assert_array_equal(spins_of_it, filled[name])
+    np.testing.assert_array_equal(filled["one"], brute_argmax(model, np.where(missing, 0, spins)))
+    assert (filled["one"] != filled["other"]).any()
+    by_spin = imputation.recover(models, spins, missing, "marginal")["one"]
+    np.testing.assert_array_equal(by_spin, imputation.impute(model, np.where(missing, 0, spins), "marginal"))
+
+
+def test_recover_refuses_what_is_no_mask(model):
+    spins = np.ones((2, M))
+    for missing in (np.ones((2, M)), np.ones((1, M), dtype=bool)):
+        with pytest.raises(ValueError, match=r"missing must be boolean and of shape \(2, 8\)"):
+            imputation.recover({"one": model}, spins, missing)
+
+
+def test_independent_model_has_the_means_of_the_samples(rng):
+    """By enumeration; and it fills in the more frequent value, whatever is known."""
+    spins = np.where(rng.random((200, M)) < np.linspace(0.1, 0.9, M), 1, -1)
+    model = imputation.independent_model(spins)
+    np.testing.assert_allclose(exact.moments(model)[0], spins.mean(0), rtol=0, atol=ROUNDING)
+    missing = imputation.random_mask(spins.shape, 3, rng=rng)
+    filled = imputation.recover({"it": model}, spins, missing)["it"]
+    np.testing.assert_array_equal(filled, np.where(missing, np.sign(spins.mean(0)), spins))
+    spins[:, 2] = 1
+    with pytest.raises(ValueError, match="spin 2 never changes"):
+        imputation.independent_model(spins)

@@ -177,3 +177,50 @@ def test_log_pseudolikelihood_is_made_of_enumerated_conditionals(rng):
     assert metrics.log_pseudolikelihood(model, spins) == pytest.approx(total.mean(), rel=1e-12)
     nothing = ising.IsingModel(np.zeros(6), np.zeros((6, 6)))
     assert metrics.log_pseudolikelihood(nothing, spins) == pytest.approx(-6 * np.log(2), rel=1e-12)
+
+
+def test_accuracy_gain_is_the_difference_of_the_accuracies(rng):
+    """And its error is the spread of the gain over many draws of the samples, known to 1/√(2·4000) = 1.1 %.
+
+    The number of missing spins differs from sample to sample; five such errors are allowed.
+    """
+
+    def draw():
+        true = rng.choice([-1, 1], (60, 5))
+        missing = rng.random((60, 5)) < 0.6
+        missing[:, 0] = True
+        slip = rng.random((60, 1)) < 0.4  # shared within a sample: its errors are correlated
+        filled = np.where(slip & (rng.random((60, 5)) < 0.5), -true, true)
+        return true, filled, np.where(rng.random((60, 5)) < 0.3, -true, true), missing
+
+    true, filled, other, missing = draw()
+    gain, error = metrics.accuracy_gain(true, filled, other, missing)
+    accuracies = [metrics.recovery(true, spins, missing).accuracy for spins in (filled, other)]
+    assert gain == pytest.approx(accuracies[0] - accuracies[1], abs=ROUNDING)
+    assert metrics.accuracy_gain(true, other, filled, missing) == pytest.approx((-gain, error), abs=ROUNDING)
+    assert metrics.accuracy_gain(true, filled, filled, missing) == (0, 0)
+    many = np.array([metrics.accuracy_gain(*draw()) for _ in range(4000)])
+    actual = many[:, 0].std(ddof=1)
+    assert np.sqrt((many[:, 1] ** 2).mean()) == pytest.approx(actual, rel=5 * 0.011 + 1 / 60)
+
+
+def test_accuracy_gain_by_hand():
+    """Two samples, all three spins missing: one spin gained, none; 1/6 ± √(2 (½² + ½²))/6 = 1/6."""
+    true = np.ones((2, 3))
+    other = np.array([[1, 1, -1], [1, 1, 1]])
+    gained = metrics.accuracy_gain(true, true, other, np.ones((2, 3), dtype=bool))
+    assert gained == pytest.approx((1 / 6, 1 / 6), rel=ROUNDING)
+
+
+def test_counts_of_independent_neurons_by_enumeration(rng):
+    """Every one of the 2^6 states, added up by the number of active neurons; for several rates at once."""
+    rates = rng.random((3, 2, 6))
+    law = metrics.independent_counts(rates)
+    assert law.shape == (3, 2, 7)
+    states = (np.arange(64)[:, None] >> np.arange(6)) & 1  # (64, 6)
+    weights = np.where(states, rates[..., None, :], 1 - rates[..., None, :]).prod(-1)  # (3, 2, 64)
+    for count in range(7):
+        np.testing.assert_allclose(
+            law[..., count], weights[..., states.sum(1) == count].sum(-1), rtol=ROUNDING
+        )
+    np.testing.assert_allclose(metrics.independent_counts(np.full(3, 0.5)), np.array([1, 3, 3, 1]) / 8)

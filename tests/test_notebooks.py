@@ -217,6 +217,39 @@ def test_source_is_the_same_at_every_call(small):
     assert nbformat.validate(notebook) is None
 
 
+WITH_RUNS = """
+
+# %%
+from ising_lib import experiments
+
+training = experiments.Training(n_iterations=n_spins)
+runs = experiments.run_all([experiments.Augmentation(seed=2, training=training)])
+
+# %%
+raise RuntimeError("executed too far")
+"""
+
+
+def test_plan_is_what_the_notebook_would_compute(small):
+    """Nothing computed, nothing executed after the call, values in place of the notebook's own."""
+    assert notebooks.plan(small) == []
+    path = notebooks.FOLDER / f"{small}.py"
+    path.write_text(SMALL + WITH_RUNS)
+    [config] = notebooks.plan(small, {"n_spins": 7})
+    assert (config.seed, config.training.n_iterations) == (2, 7)
+    assert notebooks.plan(small)[0].training.n_iterations == 4000
+    path.write_text(SMALL + WITH_RUNS.replace("runs =", "if False:\n    runs =").partition("# %%\nraise")[0])
+    with pytest.raises(ValueError, match="fig99_small ends without calling"):
+        notebooks.plan(small)
+
+
+@each
+def test_one_call_asks_for_all_runs(name):
+    """The plan stops at the first call: a second one would be computed unplanned."""
+    calls = sum(cell.source.count("experiments.run") for cell in code_cells(text(name)))
+    assert calls == bool(notebooks.plan(name))
+
+
 def test_stable_removes_what_changes_and_nothing_else():
     new, output = nbformat.v4.new_code_cell, nbformat.v4.new_output
     kept = [output("stream", name="stdout", text="1"), output("display_data", data={"text/plain": "x"})]
