@@ -3,7 +3,7 @@
 Modules in the order in which data walks through them::
 
     ising → exact, sampling → ddpm (+ denoisers) → erasure → metrics → plotting
-                  datasets      stopping     imputation
+                  datasets      stopping     estimators, imputation
 
 ``experiments`` is the only module that knows the whole walk.  Submodules load on first use,
 so ``import ising_lib`` costs nothing and needs neither torch, matplotlib nor numba.
@@ -18,6 +18,7 @@ __all__ = [
     "ddpm",
     "denoisers",
     "erasure",
+    "estimators",
     "exact",
     "experiments",
     "imputation",

@@ -27,7 +27,18 @@ SOURCES = sorted((ROOT / "ising_lib").glob("*.py"))
 # A module imports only modules that stand before it: data walk once, left to right.  A new module finds its
 # place here.
 ORDER = [
-    *("_checks", "ising", "exact", "sampling", "erasure", "denoisers", "ddpm", "stopping", "imputation"),
+    *(
+        "_checks",
+        "ising",
+        "exact",
+        "sampling",
+        "erasure",
+        "estimators",
+        "denoisers",
+        "ddpm",
+        "stopping",
+        "imputation",
+    ),
     *("datasets", "metrics", "plotting", "store", "provenance", "experiments", "notebooks", "__main__"),
 ]
 
