@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 app = typer.Typer(add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -38,17 +37,9 @@ def run(
     """Run a notebook, e.g.: ising-book run fig08_inference_quality -p n_spins=20 -p n_observed=1000."""
     from ising_lib import notebooks
 
-    name = _nearest("notebook", _full(name, notebooks.names()), notebooks.names())
-    known = notebooks.parameters(name)
-    values = {k: v for k, v in _preset(preset).items() if k in known}
-    for text in parameter:
-        key, equals, value = text.partition("=")
-        if not equals:
-            _refuse(f"-p takes NAME=VALUE, got {text!r}")
-        key = _nearest(f"parameter of {name}", key, known)
-        values[key] = _typed(key, value, known[key])
+    [name] = _full_names([name])
     output = output or Path(f"{name}.out.ipynb")
-    executed = notebooks.execute(name, output, values)
+    executed = notebooks.execute(name, output, _values(name, preset, parameter))
     typer.echo(str(output))
     if html:
         page = output.with_suffix(".html")
@@ -63,8 +54,7 @@ def refresh(
     """Execute notebooks at their own parameters; rewrite the .ipynb, its picture and the published runs."""
     from ising_lib import notebooks
 
-    for name in names or notebooks.names():
-        name = _nearest("notebook", _full(name, notebooks.names()), notebooks.names())
+    for name in _full_names(names):
         typer.echo(name)
         notebooks.refresh(name)
     notebooks.write_costs()
@@ -73,19 +63,21 @@ def refresh(
 @app.command()
 def plan(
     names: Annotated[list[str] | None, typer.Argument(help="notebooks, all by default")] = None,
+    parameter: Annotated[list[str], typer.Option("-p", metavar="NAME=VALUE", help="a parameter")] = (),
     preset: Annotated[str, typer.Option(help="sizes from notebooks/presets/, e.g. quick")] = "",
 ):
-    """List the runs that notebooks need, and whether they are stored."""
+    """List the runs that notebooks need, each once: is it stored, and which figures show it?"""
     from ising_lib import experiments, notebooks, store
 
-    values = _preset(preset)
-    for name in names or notebooks.names():
-        name = _nearest("notebook", _full(name, notebooks.names()), notebooks.names())
-        typer.echo(name)
-        for config in notebooks.plan(name, values):
+    plains, figures = {}, {}
+    for name in _full_names(names):
+        for config in notebooks.plan(name, _values(name, preset, parameter)):
             plain = experiments.describe(config)
-            state = "stored" if store.find(plain) else "missing"
-            typer.echo(f"    {store.key(plain)}  seed {config.seed}  {state}")
+            plains[store.key(plain)] = plain
+            figures.setdefault(store.key(plain), []).append(name.partition("_")[0])
+    for key, plain in plains.items():
+        state = "stored " if store.find(plain) else "missing"
+        typer.echo(f"{key}  {state}  seed {plain['seed']}  {', '.join(figures[key])}")
 
 
 @app.command()
@@ -121,13 +113,28 @@ def build():
     typer.echo(f"The book: {notebooks.render().as_uri()}")
 
 
-def _preset(name):
+def _full_names(given):
+    """The notebooks that are meant, all by default."""
     from ising_lib import notebooks
 
-    if not name:
-        return {}
-    presets = {path.stem: path for path in (notebooks.FOLDER / "presets").glob("*.yaml")}
-    return yaml.safe_load(presets[_nearest("preset", name, presets)].read_text())
+    known = notebooks.names()
+    return [_nearest("notebook", notebooks.full_name(name), known) for name in given or known]
+
+
+def _values(name, preset, assignments):
+    """The values for a notebook's parameters: the preset's, and over them those given one by one."""
+    from ising_lib import notebooks
+
+    known, presets = notebooks.parameters(name), notebooks.presets()
+    chosen = presets[_nearest("preset", preset, presets)] if preset else {}
+    values = {k: v for k, v in chosen.items() if k in known}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        if not equals:
+            _refuse(f"-p takes NAME=VALUE, got {text!r}")
+        key = _nearest(f"parameter of {name}", key, known)
+        values[key] = _typed(key, value, known[key])
+    return values
 
 
 def _typed(key, text, default):
@@ -144,12 +151,6 @@ def _typed(key, text, default):
     if type(value) is not type(default) or any(type(one) is not type(default[0]) for one in elements):
         _refuse(f"{key} must be {type(default).__name__} like {default!r}, got {text!r}")
     return value
-
-
-def _full(name, allowed):
-    """fig08 is short for fig08_inference_quality."""
-    begins = [full for full in allowed if full.startswith(f"{name}_")]
-    return begins[0] if len(begins) == 1 else name
 
 
 def _nearest(what, name, allowed):

@@ -1,10 +1,13 @@
 """How good is an inference: errors of parameters, recovery of missing spins, distance between samples."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import optimize, special
 
-from ising_lib import _checks
+from ising_lib import _checks, exact, imputation
+from ising_lib.ising import IsingModel
 
 _BLOCK = 1024
 
@@ -212,3 +215,177 @@ def independent_counts(rates):
         law[..., 1:] = law[..., 1:] * (1 - p) + law[..., :-1] * p
         law[..., :1] *= 1 - p
     return law
+
+
+def held_out(parameters, spins, missing):
+    """Score inferences on samples they have not seen: prediction of each spin, and recovery of missing ones.
+
+    Args:
+        parameters: (K, L), one row of fields and couplings for each inference.
+        spins: (N, M) of ±1, the unseen samples.
+        missing: (N, M) bool, the spins to hide and fill in by the most probable state.
+
+    Returns:
+        numpy.ndarray: (2, K), the ``log_pseudolikelihood`` and the accuracy of the recovery.
+    """
+    models = {k: IsingModel.from_vector(row, spins.shape[1]) for k, row in enumerate(parameters)}
+    filled = imputation.recover(models, spins, missing)
+    predicted = [log_pseudolikelihood(model, spins) for model in models.values()]
+    return np.array([predicted, [recovery(spins, some, missing).accuracy for some in filled.values()]])
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several models that filled in the same missing spins of the same samples.
+
+    Attributes:
+        scores: {name: Recovery}.
+        gains: {(one, other): accuracy of one minus that of other, and its standard error}.
+    """
+
+    scores: dict
+    gains: dict
+
+
+def compare(models, spins, missing, rule="argmax"):
+    """Hide the spins marked missing, fill them in by each model, score all and compare them in pairs.
+
+    Args:
+        models: {name: IsingModel}.
+        spins: (N, M) of ±1.
+        missing: (N, M) bool, at most 20 in a sample.
+        rule: as in ``imputation.impute``.
+
+    Returns:
+        Comparison
+    """
+    filled = imputation.recover(models, spins, missing, rule)
+    return Comparison(
+        scores={name: recovery(spins, some, missing) for name, some in filled.items()},
+        gains={
+            (one, other): accuracy_gain(spins, filled[one], filled[other], missing)
+            for one, other in itertools.permutations(filled, 2)
+        },
+    )
+
+
+def pooled(gains):
+    """Mean of gains over S independent seeds, (S, …, 2) from ``accuracy_gain``: means (…), errors (…)."""
+    gains = np.asarray(gains, dtype=np.float64)
+    return gains[..., 0].mean(0), np.sqrt((gains[..., 1] ** 2).sum(0)) / len(gains)
+
+
+def frequencies(spins):
+    """Empirical law f(σ): the share of the samples in each of the 2^M configurations  (thesis Eq. 3).
+
+    Args:
+        spins: (N, M) of ±1, M ≤ 20.
+
+    Returns:
+        numpy.ndarray: (2^M,), in the order of ``exact.configurations``.
+    """
+    rows = exact.index(spins)
+    return np.bincount(rows, minlength=2 ** np.shape(spins)[1]) / len(rows)
+
+
+def total_variation(p, q):
+    """½ Σ_σ |p(σ) − q(σ)|: the share of the probability that lies on wrong configurations, 0 … 1.
+
+    Args:
+        p, q: (2^M,) laws; or one of them (S, 2^M), and then the result is (S,).
+    """
+    return 0.5 * np.abs(np.asarray(p) - q).sum(-1)
+
+
+def divergence(p, q):
+    """Kullback–Leibler divergence Σ_σ p(σ) log(p(σ)/q(σ))  (thesis Eq. 3), in nats.
+
+    Args:
+        p, q: (2^M,) laws.
+
+    Returns:
+        float: infinite where q rules out something that p allows.
+    """
+    p, q = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
+    possible = p > 0
+    if (q[possible] == 0).any():
+        return float("inf")
+    return float((p[possible] * np.log(p[possible] / q[possible])).sum())
+
+
+def standard_scores(few, many):
+    """How far the mean of a few samples lies from that of many, in standard errors of the few.
+
+    z = (mean of few − mean of many) / √(s² (1/n + 1/N)) with s² the variance of the many: standard normal
+    where both come from one law and n is not too small.
+
+    Args:
+        few: (K, n), the samples of K quantities in rows.
+        many: (K, N), N ≫ n.
+
+    Returns:
+        numpy.ndarray: (K,).
+    """
+    few, many = np.asarray(few, dtype=np.float64), np.asarray(many, dtype=np.float64)
+    error = many.std(1, ddof=1) * np.sqrt(1 / few.shape[1] + 1 / many.shape[1])
+    return (few.mean(1) - many.mean(1)) / error
+
+
+def noised_spin(kept):
+    """What is left of a spin ±1 under noise, σ_t = √ᾱ_t σ_0 + √(1−ᾱ_t) ε̄  (thesis Eq. 17).
+
+    With m = √ᾱ_t and s = √(1−ᾱ_t)::
+
+        ⟨|σ_t|⟩ = s √(2/π) exp(−m²/2s²) + m erf(m/(s√2)),    P(sign σ_t = σ_0) = (1 + erf(m/(s√2)))/2.
+
+    Args:
+        kept: ᾱ_t, numbers from 0 to 1.
+
+    Returns:
+        tuple: mean size, and share of unchanged signs, each of the shape of ``kept``.
+    """
+    kept = np.asarray(kept, dtype=np.float64)
+    signal, noise = np.sqrt(kept), np.sqrt(1 - kept)
+    with np.errstate(divide="ignore"):  # without noise the ratio is infinite, and all is well
+        ratio = signal / (noise * np.sqrt(2))
+    size = noise * np.sqrt(2 / np.pi) * np.exp(-(ratio**2)) + signal * special.erf(ratio)
+    return size, (1 + special.erf(ratio)) / 2
+
+
+def flipped(law, rate):
+    """The law of configurations in each of which every spin flips with probability ``rate``, independently.
+
+    Args:
+        law: (2^M,), in the order of ``exact.configurations``.
+        rate: 0 changes nothing, 1/2 forgets everything.
+
+    Returns:
+        numpy.ndarray: (2^M,).
+    """
+    law = np.asarray(law, dtype=np.float64)
+    for bit in range(law.size.bit_length() - 1):
+        halves = law.reshape(-1, 2, 2**bit)  # spin ``bit`` is −1 or +1 along the middle axis
+        law = ((1 - rate) * halves + rate * halves[:, ::-1]).ravel()
+    return law
+
+
+def smoothed(spins):
+    """Frequencies smoothed by independent flips, as much as the samples themselves ask for: a baseline.
+
+    The rate is the one under which each sample is most probable given all others (leave one out).
+
+    Args:
+        spins: (N, M) of ±1, M ≤ 20.
+
+    Returns:
+        tuple: the law (2^M,), and the rate.
+    """
+    law, n_spins = frequencies(spins), np.shape(spins)[1]
+    seen = law > 0
+
+    def minus_likelihood(rate):
+        others = len(spins) * flipped(law, rate)[seen] - (1 - rate) ** n_spins
+        return -(law[seen] * np.log(others)).sum()
+
+    best = optimize.minimize_scalar(minus_likelihood, bounds=(1e-3, 0.5), method="bounded")
+    return flipped(law, best.x), float(best.x)

@@ -6,6 +6,7 @@ the book shows and what nbval checks.  Needs the extra "book".
 
 import ast
 import base64
+import contextlib
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import mathjax
 import nbconvert
 import nbformat
 import papermill
+import yaml
 
 from ising_lib import _checks, experiments, provenance
 
@@ -29,6 +31,18 @@ PICTURES = ROOT / "book" / "_static" / "figures"
 def names():
     """All notebooks, by name."""
     return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "conftest")
+
+
+def full_name(short):
+    """The name of the notebook of a figure: fig08 is short for fig08_inference_quality."""
+    begins = [name for name in names() if name.startswith(f"{short}_")]
+    return begins[0] if len(begins) == 1 else short
+
+
+def presets():
+    """{name: values of parameters} of all files presets/NAME.yaml."""
+    paths = sorted((FOLDER / "presets").glob("*.yaml"))
+    return {path.stem: yaml.safe_load(path.read_text()) for path in paths}
 
 
 def source(name):
@@ -65,7 +79,7 @@ def plan(name, values=None):
     if not any("experiments.run_all(" in cell.source for cell in cells):
         return []
     namespace = {}
-    with experiments.planning():
+    with contextlib.chdir(FOLDER), experiments.planning():
         for cell in cells:
             try:
                 exec(compile(cell.source, f"{name}.py", "exec"), namespace)  # noqa: S102 - the book's own text

@@ -226,11 +226,12 @@ def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
     look = {"color": COLOURS[role], "linestyle": "none"}
     ax.plot(ends, ends, color=COLOURS["truth"], linewidth=0.8, label="equal")
     ax.plot(truth[n_spins:], inferred[n_spins:], "o", markersize=2.2, markeredgewidth=0, label="$J$", **look)
-    edge = {"markersize": 4.5, "markeredgecolor": "black", "markeredgewidth": 0.7}
+    edge = {"markersize": 4, "markerfacecolor": "white", "markeredgecolor": "black", "markeredgewidth": 0.8}
     ax.plot(truth[:n_spins], inferred[:n_spins], "D", label="$h$", **edge, **look)
     ax.plot(ends, offset + slope * ends, color=COLOURS["truth"], linestyle="--", linewidth=1.2, label="fit")
     ax.text(0.03, 0.98, note, transform=ax.transAxes, va="top", fontsize=9)
     ax.set(xlim=ends, ylim=ends, aspect="equal", xlabel="true", ylabel="inferred")
+    ax.locator_params(nbins=4)
     return ax
 
 
@@ -287,4 +288,263 @@ def fan(ax, x, rows, labels, role="augmented"):
     full = np.array(mpl.colors.to_rgb(COLOURS[role]))
     for strength, row, label in zip(np.linspace(0.25, 1.0, len(rows)), rows, labels, strict=True):
         ax.plot(x, row, color=1 - strength * (1 - full), linewidth=0.8 + strength, label=label)
+    return ax
+
+
+def spikes(ax, recording, marked, bin_seconds):
+    """Spikes as ticks, time to the right, one row per neuron; marked neurons in the colour of the observed.
+
+    Args:
+        ax: where to draw.
+        recording: (neurons, bins) of 0 and 1; the first neuron on top.
+        marked: (neurons,) bool.
+        bin_seconds: length of a bin.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    neurons, bins = np.nonzero(recording)
+    for chosen, role in ((marked, "observed"), (~marked, "truth")):
+        rows = chosen[neurons]
+        times = (bins[rows] + 0.5) * bin_seconds
+        ax.plot(times, neurons[rows] + 1, "|", markersize=1.8, markeredgewidth=0.9, color=COLOURS[role])
+    ax.axhline(marked.sum() + 0.5, color=COLOURS["baseline"], linewidth=0.6)
+    ax.set(xlim=(0, recording.shape[1] * bin_seconds), ylim=(len(recording) + 1, 0))
+    return ax
+
+
+def film(axes, states, titles):
+    """Noised configurations as pictures in a row: black −2, grey zero, white +2; a row per sample.
+
+    Args:
+        axes: K of them.
+        states: (K, N, M) real numbers.
+        titles: K texts.
+
+    Returns:
+        the axes.
+    """
+    for ax, state, title in zip(axes, states, titles, strict=True):
+        ax.imshow(state, cmap="gray", vmin=-2, vmax=2, aspect="auto")
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(title, fontsize=9)
+        ax.spines[:].set_visible(True)
+    return axes
+
+
+def inferred_and_error(ax, couplings, truth, limit):
+    """Couplings above the diagonal, their errors below it; colours as in ``parameters``.
+
+    Args:
+        ax: where to draw.
+        couplings, truth: (M, M), inferred and true.
+        limit: the value of the full colours.
+
+    Returns:
+        matplotlib.image.AxesImage: for a colour bar.
+    """
+    shown = np.triu(couplings) + np.tril(couplings - truth)
+    image = ax.imshow(shown, cmap="PuOr", vmin=-limit, vmax=limit)
+    ends = np.array([-0.5, len(truth) - 0.5])
+    ax.plot(ends, ends, color="black", linewidth=0.6)
+    ax.set(xticks=[], yticks=[], xlim=ends, ylim=ends[::-1])
+    return image
+
+
+def pipeline(observed, noised, denoised, titles, augmented, couplings, captions):
+    """The whole walk in one picture: samples, their noising, the denoising, new samples, couplings.
+
+    Args:
+        observed, augmented: (N, M) and (N', M) of ±1, as many as shall be drawn.
+        noised: (K, n, M), observed samples with rising noise.
+        denoised: (K', n, M), samples on their way from pure noise to spins.
+        titles: K + K' texts above them.
+        couplings: three (M, M), inferred from the observed samples, true, inferred from the augmented ones.
+        captions: five texts: above the observed and the augmented samples, under the three couplings.
+
+    Returns:
+        matplotlib.figure.Figure
+    """
+    import matplotlib.pyplot as plt
+
+    width, height = 9.0, 5.6  # inches, as all numbers below
+    fig = plt.figure(figsize=(width, height), layout="none")
+    inches = {"transform": fig.dpi_scale_trans}
+
+    def place(x, y, w, h):
+        return fig.add_axes([x / width, y / height, w / width, h / height])
+
+    def arrow(start, end, role="truth", text="", at=(0, 0), **align):
+        look = {"arrowstyle": "-|>", "mutation_scale": 16, "linewidth": 2, "color": COLOURS[role]}
+        fig.add_artist(mpl.patches.FancyArrowPatch(start, end, **look, **inches))
+        fig.text(*at, text, fontsize=9, **inches, **align)
+
+    upper, lower, size = 3.15, 0.55, 1.9
+    for x, spins, role, caption in (
+        (0.15, observed, "observed", captions[0]),
+        (7.35, augmented, "augmented", captions[1]),
+    ):
+        ax = raster(place(x, upper, 1.5, 1.75), spins)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set(color=COLOURS[role], linewidth=2)
+        ax.set_title(caption, fontsize=9)
+    n_noised, n_states = len(noised), len(titles)
+    step = (7.05 - 1.95 - 0.2) / n_states  # a wider gap between noising and denoising
+    lefts = [1.95 + step * k + 0.2 * (k >= n_noised) for k in range(n_states)]
+    film([place(x, upper + 0.35, step - 0.07, 1.1) for x in lefts], [*noised, *denoised], titles)
+    middle = upper + 0.9
+    arrow((1.68, middle), (1.93, middle), "observed")
+    arrow((7.0, middle), (7.33, middle), "augmented")
+    centres = {"ha": "center", "va": "top"}
+    for k, end, role, text in (
+        (0, n_noised, "observed", "noising:\nthe network learns to undo it"),
+        (n_noised, n_states, "augmented", "denoising:\nthe network draws new samples"),
+    ):
+        x, y = (lefts[k], lefts[end - 1] + step - 0.07), upper + 0.22
+        arrow((x[0], y), (x[1], y), role, text, at=((x[0] + x[1]) / 2, y - 0.1), **centres)
+    limit = np.abs(couplings[1]).max()
+    for x, matrix, role, caption in zip(
+        (0.15, 3.45, 6.95), couplings, ("observed", "truth", "augmented"), captions[2:], strict=True
+    ):
+        ax = place(x, lower, size, size)
+        if role == "truth":
+            image = ax.imshow(matrix, cmap="PuOr", vmin=-limit, vmax=limit)
+            ax.set(xticks=[], yticks=[])
+        else:
+            inferred_and_error(ax, matrix, couplings[1], limit)
+        ax.spines[:].set(visible=True, color=COLOURS[role], linewidth=2)
+        ax.set_xlabel(caption, fontsize=9)
+    bar = fig.colorbar(image, cax=place(5.5, lower, 0.1, size))
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8)
+    above = lower + size
+    arrow((0.9, upper - 0.04), (0.9, above + 0.05), "observed", "Erasure\nMachine", (1.0, 2.8), va="center")
+    arrow((8.1, upper - 0.04), (8.1, above + 0.05), "augmented", "Erasure\nMachine", (8.2, 2.8), va="center")
+    arrow((3.45, above), (1.7, upper + 0.1), "truth", "Monte Carlo", (2.6, 2.68), ha="right", va="center")
+    return fig
+
+
+def denoising_film(states, titles):
+    """An animation of noised configurations, beside them the spins that their signs make.
+
+    Args:
+        states: (K, N, M) real numbers.
+        titles: K texts.
+
+    Returns:
+        matplotlib.animation.FuncAnimation: for ``player``.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.animation import FuncAnimation
+
+    fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.1), dpi=70)
+    film(axes, [states[0], 2 * np.sign(states[0])], ["", "signs"])
+
+    def draw(frame):
+        axes[0].images[0].set_data(states[frame])
+        axes[1].images[0].set_data(2 * np.sign(states[frame]))
+        axes[0].set_title(titles[frame], fontsize=9, family="monospace")
+
+    return FuncAnimation(fig, draw, frames=len(states), interval=150)
+
+
+def law(ax, truth, found, observed, role, floor):
+    """Found and true probabilities of all configurations, the most probable first, on a logarithmic axis.
+
+    Args:
+        ax: where to draw.
+        truth, found: (2^M,) laws.
+        observed: (2^M,) bool, which configurations are among the observed samples.
+        role: whose law, which sets the colour.
+        floor: where probabilities below it are drawn.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    _checks.choice("role", role, tuple(COLOURS))
+    order = np.argsort(-truth)
+    rank = np.arange(1, len(truth) + 1)
+    look = {"marker": "o", "linestyle": "none", "markersize": 2.6, "markeredgewidth": 0.6}
+    for chosen, face, label in (
+        (~observed, "white", "never observed"),
+        (observed, COLOURS[role], "among the observed"),
+    ):
+        rows = chosen[order]
+        heights = np.maximum(found[order][rows], floor)
+        ax.plot(rank[rows], heights, label=label, markerfacecolor=face, markeredgecolor=COLOURS[role], **look)
+    ax.plot(rank, truth[order], color=COLOURS["truth"], linewidth=1.2, label="truth")
+    ax.set(yscale="log", ylim=(floor / 1.5, 1), xlim=(-0.01 * len(truth), 1.02 * len(truth)))
+    return ax
+
+
+def seeds_by_row(ax, values, labels, roles):
+    """One row per quantity: a dot for each seed, a bar at their mean.
+
+    Args:
+        ax: where to draw.
+        values: (R, S seeds).
+        labels: R texts, the first on top.
+        roles: R of them, which set the colours.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    for row, (numbers, role) in enumerate(zip(values, roles, strict=True)):
+        ax.plot(numbers, [row] * len(numbers), "o", color=COLOURS[role], markersize=5, alpha=0.7)
+        ax.plot([np.mean(numbers)], [row], "|", color=COLOURS[role], markersize=16, markeredgewidth=2)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(0, None))
+    ax.grid(axis="x", linewidth=0.4, alpha=0.6)
+    return ax
+
+
+def analog_bits(axes, values):
+    """Outputs of one sample as bars about the threshold, and under them the spins that it makes of them.
+
+    Args:
+        axes: two Axes, high and low, that share their x axis.
+        values: (M,) real numbers.
+
+    Returns:
+        the axes.
+    """
+    positions = np.arange(1, len(values) + 1)
+    axes[0].axhspan(-0.5, 0.5, color=COLOURS["baseline"], alpha=0.15, linewidth=0)
+    axes[0].vlines(positions, 0, values, color=COLOURS["augmented"], linewidth=2)
+    axes[0].plot(positions, values, "o", color=COLOURS["augmented"])
+    axes[0].axhline(0, color="black", linewidth=0.8)
+    axes[0].set(ylim=(-1.5, 1.5), yticks=[-1, 0, 1])
+    extent = (0.5, len(values) + 0.5, 0, 1)
+    spins = np.where(np.asarray(values) >= 0, 1, 0)[None]
+    axes[1].imshow(spins, cmap="gray", vmin=0, vmax=1, aspect="auto", extent=extent)
+    axes[1].vlines(positions[:-1] + 0.5, 0, 1, color=COLOURS["baseline"], linewidth=0.6)
+    axes[1].set_yticks([])
+    axes[1].spines[:].set_visible(True)
+    return axes
+
+
+def histograms(ax, edges, shares, labels, role="augmented"):
+    """Histograms at several moments, from pale to full colour; mean over seeds, smallest to largest.
+
+    Args:
+        ax: where to draw.
+        edges: (B + 1,).
+        shares: (S seeds, K, B), the shares in each bin.
+        labels: K texts.
+        role: whose, which sets the colour.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    _checks.choice("role", role, tuple(COLOURS))
+    shares = np.asarray(shares)
+    full = np.array(mpl.colors.to_rgb(COLOURS[role]))
+    dashes = [":", "--", "-"] * len(labels)
+    strengths = np.linspace(0.45, 1.0, len(labels))
+    for k, (strength, label) in enumerate(zip(strengths, labels, strict=True)):
+        color = 1 - strength * (1 - full)
+        style = dashes[(k - len(labels)) % 3]
+        ax.stairs(shares[:, k].mean(0), edges, baseline=None, color=color, linestyle=style, label=label)
+        low, high = shares[:, k].min(0), shares[:, k].max(0)
+        ax.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.3, linewidth=0)
     return ax

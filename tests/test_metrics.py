@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ising_lib import ising, metrics, store
+from ising_lib import exact, imputation, ising, metrics, store
 
 ROUNDING = 1e-13  # a few hundred terms of order 1 in double precision
 
@@ -224,3 +224,151 @@ def test_counts_of_independent_neurons_by_enumeration(rng):
             law[..., count], weights[..., states.sum(1) == count].sum(-1), rtol=ROUNDING
         )
     np.testing.assert_allclose(metrics.independent_counts(np.full(3, 0.5)), np.array([1, 3, 3, 1]) / 8)
+
+
+def test_held_out_scores_by_enumeration(rng):
+    """Of three models, on samples of the second: the most probable state and each conditional, enumerated."""
+    models = [ising.gaussian(6, 1.5, rng=rng) for _ in range(3)]
+    spins = exact.sample(models[1], 80, rng=rng)
+    missing = imputation.random_mask(spins.shape, 3, rng=rng)
+    predicted, accuracy = metrics.held_out([model.to_vector() for model in models], spins, missing)
+    states = exact.configurations(6)
+    for k, model in enumerate(models):
+        weights = exact.probabilities(model)
+        right, logarithms = 0, 0.0
+        for row, hidden in zip(spins, missing, strict=True):
+            agrees = (states == row) | hidden
+            right += (states[(weights * agrees.all(1)).argmax()] == row)[hidden].sum()
+            for i in range(6):
+                others = (states == row)[:, np.arange(6) != i].all(1)  # the row, and it with spin i flipped
+                same = others & (states[:, i] == row[i])
+                logarithms += np.log(weights[same].sum() / weights[others].sum())
+        assert accuracy[k] == pytest.approx(right / missing.sum(), rel=ROUNDING)
+        assert predicted[k] == pytest.approx(logarithms / len(spins), rel=1e-12)
+    assert predicted.argmax() == 1, "the model that made the samples predicts them best"
+
+
+def test_comparison_scores_what_each_model_fills_in(rng):
+    """Each model by itself, each pair of them both ways round, by either rule."""
+    spins = rng.choice([-1, 1], (50, 6))
+    missing = imputation.random_mask(spins.shape, 4, rng=rng)
+    models = {name: ising.gaussian(6, 1.5, rng=rng) for name in "abc"}
+    for rule in ("argmax", "marginal"):
+        filled = {
+            name: imputation.impute(model, np.where(missing, 0, spins), rule)
+            for name, model in models.items()
+        }
+        found = metrics.compare(models, spins, missing, rule)
+        assert found.scores == {name: metrics.recovery(spins, filled[name], missing) for name in "abc"}
+        assert set(found.gains) == {(a, b) for a in "abc" for b in "abc" if a != b}
+        for (one, other), gain in found.gains.items():
+            assert gain == metrics.accuracy_gain(spins, filled[one], filled[other], missing)
+
+
+def test_pooled_gains_by_hand():
+    """Three seeds, two numbers of missing spins: mean of the gains, √(Σ s²)/3 of their errors."""
+    gains = [[(1, 3), (0, 0)], [(2, 4), (0, 2)], [(6, 0), (3, 1)]]
+    mean, error = metrics.pooled(gains)
+    np.testing.assert_allclose(mean, [3, 1], rtol=ROUNDING)
+    np.testing.assert_allclose(error, [5 / 3, np.sqrt(5) / 3], rtol=ROUNDING)
+
+
+def test_frequencies_by_counting():
+    """Spin i is bit i of the number: (−, −) is 0, (+, −) is 1, (−, +) is 2."""
+    spins = np.array([[-1, -1], [1, -1], [1, -1], [-1, 1]])
+    np.testing.assert_array_equal(metrics.frequencies(spins), [1 / 4, 1 / 2, 1 / 4, 0])
+
+
+def test_frequencies_of_all_configurations_are_uniform():
+    np.testing.assert_array_equal(metrics.frequencies(exact.configurations(5)), np.full(32, 1 / 32))
+
+
+def test_total_variation_is_the_largest_difference_of_a_probability(rng):
+    """max over sets A of p(A) − q(A), here by trying all 2^6 of them: another definition of the same."""
+    p, q = rng.dirichlet(np.ones(6), 2)
+    sets = (exact.configurations(6) > 0).astype(float)
+    assert metrics.total_variation(p, q) == pytest.approx((sets @ (p - q)).max(), rel=ROUNDING)
+    assert metrics.total_variation(p, p) == 0
+    assert metrics.total_variation([1, 0], [0, 1]) == 1
+    np.testing.assert_allclose(
+        metrics.total_variation(p, [q, p]), [metrics.total_variation(p, q), 0], rtol=ROUNDING
+    )
+
+
+def test_divergence_of_ising_models_by_their_moments(rng):
+    """log p/q = Δw · O + log Z_q − log Z_p, so that D = Δw · ⟨O⟩_p + log Z_q − log Z_p."""
+    p, q = ising.gaussian(6, rng=rng), ising.gaussian(6, rng=rng)
+    means, pairs = exact.moments(p)
+    difference = ising.IsingModel(p.fields - q.fields, p.couplings - q.couplings)
+    average = difference.fields @ means + 0.5 * (difference.couplings * pairs).sum()
+    expected = average + exact.log_partition(q) - exact.log_partition(p)
+    found = metrics.divergence(exact.probabilities(p), exact.probabilities(q))
+    assert found == pytest.approx(expected, rel=1e-10)  # a difference of logarithms near 5
+
+
+def test_divergence_where_a_law_has_holes():
+    assert metrics.divergence([0.5, 0.5, 0], [0.25, 0.25, 0.5]) == pytest.approx(np.log(2), rel=ROUNDING)
+    assert metrics.divergence([0.25, 0.25, 0.5], [0.5, 0.5, 0]) == np.inf
+    assert metrics.divergence([1, 0], [1, 0]) == 0
+
+
+def test_standard_scores_by_hand():
+    """Mean 3 of two, mean 0 and variance 4 of many: z = 3 / √(4 (1/2 + 1/4)) = √3."""
+    few, many = [[2, 4]], [[-np.sqrt(6), np.sqrt(6), 0, 0]]
+    np.testing.assert_allclose(metrics.standard_scores(few, many), [np.sqrt(3)], rtol=ROUNDING)
+
+
+def test_standard_scores_are_standard_normal(rng):
+    """3,000 of them from one law: mean within 4/√3000 of 0, variance within 4 √(2/3000) and 16/800 of 1."""
+    few, many = rng.exponential(size=(3000, 16)), rng.exponential(size=(3000, 800))
+    z = metrics.standard_scores(few, many)
+    assert abs(z.mean()) < 4 / np.sqrt(3000)
+    # s² of 800 exponentials varies by √(8/800), which adds three times its variance, 0.03, to that of z;
+    # a kurtosis of 3 + 6/16 widens the spread of the variance by √(2.375/2)
+    assert abs(z.var() - 1) < 4 * np.sqrt(2.375 / 3000) + 0.03
+    shifted = metrics.standard_scores(few + 0.25, many)  # a shift of one standard error
+    assert abs(shifted.mean() - 1) < 4 / np.sqrt(3000) + 0.02
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.2, 0.9])
+def test_noised_spin_by_integration(kept):
+    """Against sums over a fine grid of the normal law of σ_t given σ_0 = +1."""
+    signal, noise = np.sqrt(kept), np.sqrt(1 - kept)
+    x = (
+        np.arange(-200_000, 200_000) * 5e-5 + 2.5e-5
+    )  # midpoints up to ±10, none at the kink; error below 1e-8
+    density = np.exp(-((x - signal) ** 2) / (2 * noise**2)) / (noise * np.sqrt(2 * np.pi)) * 5e-5
+    size, unchanged = metrics.noised_spin(kept)
+    assert size == pytest.approx((density * np.abs(x)).sum(), abs=1e-8)
+    assert unchanged == pytest.approx(density[x > 0].sum(), abs=1e-8)
+
+
+def test_a_spin_without_noise_is_itself():
+    np.testing.assert_array_equal(metrics.noised_spin([1.0, 1.0]), [[1, 1], [1, 1]])
+
+
+def test_flipped_by_the_distance_of_all_pairs(rng):
+    """From σ' to σ at distance d with probability r^d (1−r)^(M−d)."""
+    law, rate = rng.dirichlet(np.ones(32)), 0.2
+    states = exact.configurations(5)
+    distance = (states[:, None] != states[None]).sum(2)
+    expected = (rate**distance * (1 - rate) ** (5 - distance)) @ law
+    np.testing.assert_allclose(metrics.flipped(law, rate), expected, rtol=ROUNDING)
+    np.testing.assert_array_equal(metrics.flipped(law, 0), law)
+    np.testing.assert_allclose(metrics.flipped(law, 0.5), np.full(32, 1 / 32), rtol=ROUNDING)
+
+
+def test_smoothed_by_leaving_out_each_sample_in_turn(rng):
+    """The rate beats its neighbours in a likelihood computed sample by sample."""
+    spins = exact.sample(ising.gaussian(5, 2.0, rng=rng), 40, rng=rng)
+    law, rate = metrics.smoothed(spins)
+    np.testing.assert_allclose(law, metrics.flipped(metrics.frequencies(spins), rate), rtol=ROUNDING)
+
+    def likelihood(rate):
+        distance = (spins[:, None] != spins[None]).sum(2)
+        kernel = rate**distance * (1 - rate) ** (5 - distance)
+        np.fill_diagonal(kernel, 0)
+        return np.log(kernel.sum(1)).sum()
+
+    assert 0.01 < rate < 0.45
+    assert likelihood(rate) > max(likelihood(0.99 * rate), likelihood(1.01 * rate))

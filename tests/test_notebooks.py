@@ -13,7 +13,8 @@ import papermill
 import pytest
 import yaml
 
-from ising_lib import notebooks
+from ising_lib import experiments, notebooks, provenance, store
+from tests.test_golden import GOLDEN
 
 ROOT = Path(__file__).parent.parent
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py") if path.stem != "conftest")
@@ -241,6 +242,20 @@ def test_plan_is_what_the_notebook_would_compute(small):
     path.write_text(SMALL + WITH_RUNS.replace("runs =", "if False:\n    runs =").partition("# %%\nraise")[0])
     with pytest.raises(ValueError, match="fig99_small ends without calling"):
         notebooks.plan(small)
+
+
+def test_the_cost_page_is_what_the_runs_say():
+    """Written by every refresh: each run of the plans, all of them stored."""
+    page = (ROOT / "book" / "runs.md").read_text()
+    planned = {name: [experiments.describe(c) for c in notebooks.plan(name)] for name in NAMES}
+    assert page.endswith(provenance.costs(planned) + "\n")
+    assert "not stored" not in page
+
+
+def test_the_store_holds_the_runs_of_the_book_and_the_golden_one():
+    planned = {store.key(experiments.describe(c)) for name in NAMES for c in notebooks.plan(name)}
+    stored = {path.stem for path in (ROOT / "notebooks" / "results").glob("*.npz")}
+    assert stored - planned == {store.key(experiments.describe(GOLDEN))}
 
 
 @each

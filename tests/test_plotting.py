@@ -106,3 +106,18 @@ def test_fan_goes_from_pale_to_full_colour():
     np.testing.assert_allclose(colours[-1], mpl.colors.to_rgb(plotting.COLOURS["augmented"]))
     assert [text for _, text in zip(*ax.get_legend_handles_labels(), strict=True)] == ["first", "last"]
     plt.close(fig)
+
+
+def test_spikes_stand_at_their_time_and_neuron():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    recording = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]])
+    assert plotting.spikes(ax, recording, np.array([True, True, False]), 0.02) is ax
+    marked, others = ax.lines[:2]
+    np.testing.assert_allclose(marked.get_xydata(), [[0.03, 1], [0.07, 1]])
+    np.testing.assert_allclose(others.get_xydata(), [[0.01, 3]])
+    assert marked.get_color() == plotting.COLOURS["observed"] != others.get_color()
+    assert ax.get_xlim() == (0, 0.08)
+    assert ax.get_ylim() == (4, 0)  # the first on top
+    plt.close(fig)

@@ -1,0 +1,228 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 2: the missing points
+#
+# **Claim.** *Observed samples miss most of the configurations that are possible. A diffusion model trained on
+# them infers the law behind them, and its samples fill in the missing points.*
+#
+# The thesis draws this with three clouds of points {cite}`lim2024thesis`: the true law and the samples
+# observed from it, the law of the diffusion model, its samples. Here the law is real and can be written out.
+# With $M = 10$ spins there are $2^{10} = 1024$ configurations, each with a known probability
+# $p(\sigma)$ ({func}`ising_lib.exact.probabilities`). Of $N = 200$ observed samples, all frequencies
+# $f(\sigma)$ can be counted; so can those of the augmented samples; and the laws of the models that the
+# Erasure Machine infers from both can be written out, too. How far a law $q$ is from the truth, we measure by
+# the *total variation distance*
+#
+# $$
+# D(p, q) = \tfrac12 \sum_\sigma \lvert p(\sigma) - q(\sigma) \rvert ,
+# $$
+#
+# the share of the probability that lies on wrong configurations: 0 for equal laws, 1 for laws that have
+# nothing in common.
+#
+# ## Parameters
+#
+# All sizes here are our choice. Couplings are drawn with $g = 1$ and fields with $g_h = 0.2$, as in
+# [Figure 8](fig08_inference_quality.ipynb). Training ends by the rule of the thesis, or after 2,000 iterations;
+# see [Figure 7](fig07_early_stopping.ipynb). Each seed is another truth.
+
+# %% tags=["parameters"]
+preset = "thesis"
+n_spins_enumerated = 10
+n_observed_few = 200
+coupling_scale = 1.0
+field_scale = 0.2
+n_iterations = 2_000
+n_checkpoints = 7
+n_monitor = 10_000
+n_augmented = 100_000
+n_sampling_steps = 30
+seeds = [0, 1, 2]
+
+# %% [markdown]
+# ## The walk
+#
+# A run keeps the first 10,000 augmented samples. From these we count; the model is inferred from all. Three
+# references put the numbers in their place.
+#
+# - *Fresh samples* are 10,000 drawn from the truth itself. Their distance is what counting alone costs.
+# - *Smoothed* are the observed frequencies after each spin of each sample has flipped with a small
+#   probability, the one that makes each sample most likely given the others
+#   ({func}`ising_lib.metrics.smoothed`). It is the simplest way to fill in missing points.
+# - *Likelihood* is the Ising model that makes the observed samples most likely, by enumeration
+#   ({func}`ising_lib.estimators.maximum_likelihood`). No network takes part, and beyond some 20 spins it cannot
+#   be had.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown
+from myst_nb import glue
+
+from ising_lib import estimators, exact, experiments, metrics, plotting, provenance
+
+training = experiments.Training(
+    n_iterations=n_iterations,
+    n_checkpoints=n_checkpoints,
+    n_monitor=n_monitor,
+    n_augmented=n_augmented,
+    n_sampling_steps=n_sampling_steps,
+    stop=True,
+)
+config = experiments.Augmentation(
+    n_spins=n_spins_enumerated,
+    n_observed=n_observed_few,
+    coupling_scale=coupling_scale,
+    field_scale=field_scale,
+    training=training,
+)
+configs = experiments.with_seeds(config, seeds)
+runs = experiments.run_all(configs)
+
+# %%
+observed = [config.samples()[0] for config in configs]
+truth = np.array([exact.probabilities(run.model("truth")) for run in runs])  # (S, 2^M)
+smoothed, rates = zip(*(metrics.smoothed(spins) for spins in observed), strict=True)
+n_kept = len(runs[0]["augmented_spins"])
+fresh = [
+    exact.sample(run.model("truth"), n_kept, rng=experiments.stream(seed, "fresh"))
+    for seed, run in zip(seeds, runs, strict=True)
+]
+laws = {
+    "observed": np.array([metrics.frequencies(spins) for spins in observed]),
+    "smoothed": np.array(smoothed),
+    "augmented": np.array([metrics.frequencies(run["augmented_spins"]) for run in runs]),
+    "likelihood": np.array(
+        [exact.probabilities(estimators.maximum_likelihood(spins).model) for spins in observed]
+    ),
+    "model of observed": np.array([exact.probabilities(run.model("observed")) for run in runs]),
+    "model of augmented": np.array([exact.probabilities(run.model("augmented")) for run in runs]),
+    "fresh": np.array([metrics.frequencies(spins) for spins in fresh]),
+}  # each (S, 2^M)
+seen = laws["observed"] > 0
+
+# %% [markdown]
+# ## The numbers
+#
+# For each law: its probability on configurations that were never observed, the *missing points*; its distance
+# from the truth; and the part of this distance that stems from the missing points.
+
+# %%
+n_seen = seen.sum(1)
+missing = {name: (law * ~seen).sum(1) for name, law in {"truth": truth, **laws}.items()}  # (S,)
+distance = {name: metrics.total_variation(truth, law) for name, law in laws.items()}
+part = {name: metrics.total_variation(truth * ~seen, law * ~seen) for name, law in laws.items()}
+print(f"configurations observed, of {seen.shape[1]}:", metrics.spread(n_seen, 0))
+print("probability of the missing points, truth:", metrics.spread(missing["truth"]))
+print("                    on missing points    distance             its part from there")
+for name in laws:
+    print(f"{name:18}", *(f"{metrics.spread(values[name]):20}" for values in (missing, distance, part)))
+
+# %%
+kl = {
+    name: np.array([metrics.divergence(p, q) for p, q in zip(truth, laws[name], strict=True)])
+    for name in ("smoothed", "likelihood", "model of observed", "model of augmented")
+}
+for name, values in kl.items():
+    print(f"Kullback-Leibler divergence of the truth from {name}:", metrics.spread(values))
+filled, fresh_filled = (
+    100 * ((laws[name] > 0) & ~seen).sum(1) / (~seen).sum(1) for name in ("augmented", "fresh")
+)
+error = {name: np.array([run.error(name) for run in runs]) for name in ("observed", "augmented")}
+print("missing points with an augmented sample, per cent:", metrics.spread(filled, 0))
+print("               with a fresh sample, per cent:", metrics.spread(fresh_filled, 0))
+print(
+    "MSE (Eq. 23) observed:",
+    metrics.spread(error["observed"]),
+    "augmented:",
+    metrics.spread(error["augmented"]),
+)
+for run, rate in zip(runs, rates, strict=True):
+    print(f"seed {run.config['seed']}: stopped by the rule: {bool(run['stop_crossed'])},")
+    print(f"  kept checkpoint {run['iterations'][run['stop_index']]}; flips when smoothing {rate:.3f}")
+
+# %% tags=["remove-cell"]
+for name in laws:
+    short = name.replace("model of ", "em_")
+    glue(f"fig02_{short}_distance", metrics.spread(distance[name], 2), display=False)
+    glue(f"fig02_{short}_missing", metrics.spread(100 * missing[name], 0), display=False)
+    glue(
+        f"fig02_{short}_wins",
+        f"{(distance['augmented'] < distance[name]).sum()} of {len(runs)}",
+        display=False,
+    )
+    glue(
+        f"fig02_em_{short}_wins",
+        f"{(distance['model of augmented'] < distance[name]).sum()} of {len(runs)}",
+        display=False,
+    )
+for name, values in kl.items():
+    glue(f"fig02_{name.replace('model of ', 'em_')}_kl", metrics.spread(values, 2), display=False)
+glue("fig02_seen", metrics.spread(n_seen, 0), display=False)
+glue("fig02_truth_missing", metrics.spread(100 * missing["truth"], 0), display=False)
+glue("fig02_filled", metrics.spread(filled, 0), display=False)
+glue("fig02_fresh_filled", metrics.spread(fresh_filled, 0), display=False)
+glue("fig02_share", metrics.spread(100 * missing["augmented"] / missing["truth"], 0), display=False)
+glue("fig02_crossed", f"{sum(bool(run['stop_crossed']) for run in runs)} of {len(runs)}", display=False)
+glue("fig02_kept", ", ".join(f"{run['iterations'][run['stop_index']]:,}" for run in runs), display=False)
+glue("fig02_mse_observed", metrics.spread(error["observed"], 3), display=False)
+glue("fig02_mse_augmented", metrics.spread(error["augmented"], 3), display=False)
+
+# %% [markdown]
+# ## The figure
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Left: three panels with the probabilities of all 1,024 configurations on a logarithmic axis, ordered by their true energy, with the true law as a falling black line. Observed frequencies are a few steps above it and leave most configurations at zero. Augmented frequencies follow the line, and many configurations that were never observed have some. The laws of the inferred models follow it, too, the one from augmented samples more closely. Right: dots for each seed of the probability on missing points and of the distance from the truth, by law."}}
+plotting.use_style()
+roles = dict(
+    zip(
+        laws, ("observed", "baseline", "augmented", "baseline", "observed", "augmented", "truth"), strict=True
+    )
+)
+rows = [
+    ["observed", "missing"],
+    ["augmented", "missing"],
+    ["model of observed", "distance"],
+    ["model of augmented", "distance"],
+]
+fig, axes = plt.subplot_mosaic(rows, figsize=(9, 7.6), width_ratios=[1.25, 1])
+for name, title in (
+    ("observed", f"{n_observed_few} observed samples"),
+    ("augmented", f"{n_kept:,} augmented samples"),
+    ("model of observed", "Erasure Machine on observed samples"),
+    ("model of augmented", "Erasure Machine on augmented samples"),
+):
+    plotting.law(axes[name], truth[0], laws[name][0], seen[0], roles[name], 0.3 / n_kept)
+    axes[name].set(title=title, ylabel="probability")
+axes["augmented"].legend(loc="upper right", ncols=3, markerscale=2, columnspacing=1)
+axes["model of augmented"].set_xlabel("configurations, the lowest true energy first")
+labels = [name.replace("model of ", "Erasure Machine,\n") for name in laws]
+values = [missing["truth"], *(missing[name] for name in laws)]
+plotting.seeds_by_row(axes["missing"], values, ["truth", *labels], ["truth", *roles.values()])
+plotting.seeds_by_row(axes["distance"], list(distance.values()), labels, list(roles.values()))
+axes["missing"].set_xlabel("probability on missing points")
+_ = axes["distance"].set_xlabel("total variation distance from the truth")
+
+# %% [markdown]
+# Left: one seed. Each dot is a configuration; filled ones are among the observed samples, open ones are
+# missing points. Dots on the lower edge have less than
+# a third of a sample's share, mostly none. Black: the true law. Right: all seeds, a dot
+# each, and a bar at their mean. Blue is inferred or counted from observed samples, orange from augmented
+# ones.
+#
+# ## What to see, and whether the claim holds
+#
+# TODO
+
+# %% tags=["remove-input"]
+Markdown(provenance.table(runs, "fig02_missing_points", preset))

@@ -1,0 +1,446 @@
+"""The equations of book/diffusion.md: one spin on a grid, chains as matrices, the sampler itself.
+
+A sum over an even grid integrates a normal density of standard deviation s, times something smooth, up to a
+relative error of 2 exp(−2π² s²/step²) (Poisson's summation formula): below 1e-30 for every grid used here.
+"""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from ising_lib import ddpm, exact, ising
+from ising_lib.denoisers import torch_generator
+
+FALSE_ALARM = 1e-4  # probability that a correct law fails one test, over all comparisons in it
+ROUNDING = 1e-12
+GRID = 1e-10  # rounding and cut tails of sums over a grid, relative to values of order one
+SHORT = ddpm.NoiseSchedule([0.05, 0.1, 0.2, 0.3, 0.5, 0.7])  # T = 6, each step large enough to see
+
+
+def alphas(schedule, t):
+    """α_t, ᾱ_{t−1}, ᾱ_t, with ᾱ_0 = 1."""
+    bar = np.concatenate([[1.0], schedule.alphas_bar])
+    return schedule.alphas[t - 1], bar[t - 1], bar[t]
+
+
+def one_step(schedule, t, x, noise):
+    """Eq. 25 by the library: step t alone is a schedule of one step."""
+    alone = ddpm.NoiseSchedule(schedule.betas[t - 1 : t])
+    return noised(alone, x, 1, noise)
+
+
+def noised(schedule, clean, t, noise):
+    """ddpm.add_noise on numpy numbers of any shape."""
+    clean, noise = np.broadcast_arrays(np.asarray(clean, float), np.asarray(noise, float))
+    tensors = (torch.tensor(a.reshape(-1, 1)) for a in (clean, noise))
+    steps = torch.full((clean.size,), t)
+    first, second = tensors
+    return ddpm.add_noise(schedule, first, steps, second).numpy().reshape(clean.shape)
+
+
+def log_normal(x, mean, variance):
+    return -((x - mean) ** 2) / (2 * variance) - np.log(2 * np.pi * variance) / 2
+
+
+def posterior(schedule, t, x, clean):
+    """μ_q and σ_q² of Eq. 32 and 33."""
+    a, before, bar = alphas(schedule, t)
+    mean = np.sqrt(a) * (1 - before) / (1 - bar) * x + (1 - a) * np.sqrt(before) / (1 - bar) * clean
+    return mean, (1 - a) * (1 - before) / (1 - bar)
+
+
+def noise_mean(schedule, t, x, noise):
+    """Eq. 40 and 41: the mean of a reverse step, given the noise or the network's estimate of it."""
+    a, _, bar = alphas(schedule, t)
+    return (x - (1 - a) / np.sqrt(1 - bar) * noise) / np.sqrt(a)
+
+
+# ---- forwards
+
+
+def test_eq_24_25_one_step_of_noise(rng):
+    """At rest for α = 1, pure noise for α = 0, and the squares of the two coefficients sum to one."""
+    x, noise = rng.normal(size=(2, 7))
+    np.testing.assert_allclose(noised(SHORT, x, 1, noise), one_step(SHORT, 1, x, noise), rtol=ROUNDING)
+    for beta, expected in ((1e-14, x), (1 - 1e-14, noise)):  # off by √1e-14 at most
+        np.testing.assert_allclose(one_step(ddpm.NoiseSchedule([beta]), 1, x, noise), expected, atol=1e-7 * 5)
+    for t in range(1, 7):
+        signal, spread = one_step(SHORT, t, np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+        assert signal == pytest.approx(np.sqrt(1 - SHORT.betas[t - 1]), rel=ROUNDING)
+        assert signal**2 + spread**2 == pytest.approx(1, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("t", range(1, 7))
+def test_eq_26_density_of_one_step(t):
+    """φ(ε) |dε/dσ_t|, by change of variables, is exp of Eq. 26 over its normalisation √(2π(1−α_t))."""
+    noise, before = np.linspace(-3, 3, 13), 0.7
+    x = one_step(SHORT, t, before, noise)
+    slope = (x[-1] - x[0]) / (noise[-1] - noise[0])
+    a = SHORT.alphas[t - 1]
+    printed = np.exp(-((x - np.sqrt(a) * before) ** 2) / (2 * (1 - a)))
+    expected = printed / np.sqrt(2 * np.pi * (1 - a))
+    np.testing.assert_allclose(stats.norm.pdf(noise) / slope, expected, rtol=1e-11)
+
+
+def test_eq_d1_chain_of_steps():
+    """The exponents of Eq. 26 add up to a quadratic form; its inverse is the covariance of the noised states.
+
+    Of those, Eq. 28 tells the diagonal, and Cov(σ_s, σ_t) = √(ᾱ_t/ᾱ_s) (1 − ᾱ_s) for s < t.
+    """
+    n, a = SHORT.n_steps, SHORT.alphas
+    step = np.eye(n) - np.diag(np.sqrt(a[1:]), -1)  # row t: σ_t − √α_t σ_{t−1}, where σ_0 = 0
+    precision = step.T @ np.diag(1 / (1 - a)) @ step
+    bar = SHORT.alphas_bar
+    low, high = np.minimum.outer(np.arange(n), np.arange(n)), np.maximum.outer(np.arange(n), np.arange(n))
+    expected = np.sqrt(bar[high] / bar[low]) * (1 - bar[low])
+    np.testing.assert_allclose(np.linalg.inv(precision), expected, rtol=0, atol=ROUNDING)
+
+
+def test_eq_27_two_steps(rng):
+    """Two steps with ε_1, ε_2 are one with ε̄_2, and the squares of its two weights sum to one."""
+    clean, first, second = rng.normal(size=(3, 9))
+    a1, a2 = SHORT.alphas[:2]
+    walked = one_step(SHORT, 2, one_step(SHORT, 1, clean, first), second)
+    weights = np.array([np.sqrt((1 - a1) * a2), np.sqrt(1 - a2)]) / np.sqrt(1 - a1 * a2)
+    assert (weights**2).sum() == pytest.approx(1, rel=ROUNDING)
+    merged = weights @ [first, second]
+    np.testing.assert_allclose(noised(SHORT, clean, 2, merged), walked, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("t", range(1, 7))
+def test_eq_17_28_steps_compose(t, rng):
+    """t single steps land where Eq. 28 goes at once, with the ε̄_t of Eq. D.2, which has variance one."""
+    clean, noises = rng.normal(size=5), rng.normal(size=(t, 5))
+    walked = clean
+    for s in range(1, t + 1):
+        walked = one_step(SHORT, s, walked, noises[s - 1])
+    bar = SHORT.alphas_bar
+    weights = np.sqrt(bar[t - 1] / bar[:t] * (1 - SHORT.alphas[:t]) / (1 - bar[t - 1]))  # Eq. D.2
+    assert (weights**2).sum() == pytest.approx(1, rel=ROUNDING)
+    np.testing.assert_allclose(noised(SHORT, clean, t, weights @ noises), walked, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("t", range(1, 7))
+def test_eq_29_density_of_many_steps(t):
+    """Eq. 26 integrated over every state between, step by step on a grid."""
+    x, step = np.linspace(-9, 9, 361, retstep=True)
+    density = np.exp(log_normal(x, np.sqrt(SHORT.alphas[0]) * -1.0, SHORT.betas[0]))
+    for s in range(2, t + 1):
+        a = SHORT.alphas[s - 1]
+        density = np.exp(log_normal(x[:, None], np.sqrt(a) * x, 1 - a)) @ density * step
+    bar = SHORT.alphas_bar[t - 1]
+    np.testing.assert_allclose(density, np.exp(log_normal(x, -np.sqrt(bar), 1 - bar)), rtol=0, atol=GRID)
+
+
+@pytest.mark.parametrize("t", [1, 3, 6])
+def test_eq_d3_noised_spins_keep_unit_variance(t, rng):
+    """E σ_t σ_tᵀ = ᾱ_t ⟨σσᵀ⟩ + (1 − ᾱ_t) I: ones on the diagonal, correlations that fade with ᾱ_t.
+
+    The average over the noise is exact: it takes two points, ±1, in each direction in turn.
+    """
+    model = ising.gaussian(4, rng=rng)
+    states, p = exact.configurations(4).astype(float), exact.probabilities(model)
+    second = np.zeros((4, 4))
+    for i in range(4):
+        for sign in (-2.0, 2.0):  # ±√4 e_i, each with weight 1/8, have the covariance I
+            noise = np.zeros(4)
+            noise[i] = sign
+            x = noised(SHORT, states, t, np.broadcast_to(noise, states.shape))
+            second += x.T @ (p[:, None] * x) / 8
+    correlations = exact.moments(model)[1]
+    bar = SHORT.alphas_bar[t - 1]
+    np.testing.assert_allclose(np.diag(second), 1, rtol=ROUNDING)
+    off = ~np.eye(4, dtype=bool)
+    np.testing.assert_allclose(second[off], bar * correlations[off], rtol=0, atol=ROUNDING)
+
+
+def test_eq_d4_what_is_left_of_the_signal():
+    """The defaults of the library: ln ᾱ_T = Σ ln(1 − β_t) lies just below −Σ β_t = −T (β_1 + β_T)/2."""
+    schedule = ddpm.NoiseSchedule.linear()
+    estimate = -schedule.n_steps * (schedule.betas[0] + schedule.betas[-1]) / 2
+    exact_value = np.log(schedule.alphas_bar[-1])
+    # −ln(1 − β) − β lies between β²/2 and β²/2 (1 + β), for β ≤ 0.02 the next terms are smaller than that
+    excess = (schedule.betas**2).sum() / 2
+    assert estimate - exact_value == pytest.approx(excess, rel=0.02)
+    assert exact_value == pytest.approx(estimate, rel=0.01)
+
+
+# ---- backwards
+
+
+@pytest.mark.parametrize("t", range(2, 7))
+@pytest.mark.parametrize("clean", [-1.0, 1.0])
+def test_eq_30_31_32_33_are_bayes(t, clean):
+    """The right side of Eq. 30 on a grid is normalised, and has the mean and variance of Eq. 32 and 33."""
+    a, before, bar = alphas(SHORT, t)
+    x, (y, step) = 0.4, np.linspace(-8, 8, 1601, retstep=True)
+    log_density = log_normal(x, np.sqrt(a) * y, 1 - a)
+    log_density += log_normal(y, np.sqrt(before) * clean, 1 - before)
+    log_density -= log_normal(x, np.sqrt(bar) * clean, 1 - bar)
+    density = np.exp(log_density) * step
+    mean, variance = posterior(SHORT, t, x, clean)
+    assert density.sum() == pytest.approx(1, abs=GRID)
+    assert density @ y == pytest.approx(mean, abs=GRID)
+    assert density @ (y - mean) ** 2 == pytest.approx(variance, abs=GRID)
+    # Eq. 31: not only two moments, the whole density
+    np.testing.assert_allclose(density / step, np.exp(log_normal(y, mean, variance)), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("t", range(2, 7))
+def test_eq_d5_precisions_add(t):
+    """1/σ_q² = α_t/(1−α_t) + 1/(1−ᾱ_{t−1}), and the mean weighs each source by its precision."""
+    a, before, _ = alphas(SHORT, t)
+    mean, variance = posterior(SHORT, t, 0.4, -1.0)
+    assert 1 / variance == pytest.approx(a / (1 - a) + 1 / (1 - before), rel=ROUNDING)
+    pull = np.sqrt(a) / (1 - a) * 0.4 + np.sqrt(before) / (1 - before) * -1.0
+    assert mean == pytest.approx(variance * pull, abs=ROUNDING)
+
+
+def test_eq_d5_last_step_lands_on_the_start():
+    assert posterior(SHORT, 1, 0.4, -1.0) == (pytest.approx(-1.0, abs=ROUNDING), 0.0)
+
+
+def test_eq_d6_small_steps_backwards_are_normal():
+    """q(σ_{t−1}|σ_t) for one spin, at fixed ᾱ_t and shrinking β_t, against the normal law of equal mean.
+
+    The mixture's variance exceeds σ_q² by a share of order β, so the divergence is of order β²: half the
+    step, a quarter of it.  The next order changes the ratio by a few β.
+    """
+    bar, x, field = 0.5, 0.3, 0.2
+    divergences = []
+    for beta in (0.02, 0.01, 0.005):
+        schedule = ddpm.NoiseSchedule([1 - bar / (1 - beta), beta])
+        weight = 1 / (1 + np.exp(-2 * (field + np.sqrt(bar) / (1 - bar) * x)))  # P(σ_0 = 1 | σ_t)
+        means, variance = posterior(schedule, 2, x, np.array([1.0, -1.0]))
+        y, step = np.linspace(x - 12 * np.sqrt(variance), x + 12 * np.sqrt(variance), 2001, retstep=True)
+        mixture = np.array([weight, 1 - weight]) @ np.exp(log_normal(y, means[:, None], variance))
+        normal = log_normal(y, weight * means[0] + (1 - weight) * means[1], variance)
+        divergences.append((mixture * (np.log(mixture) - normal)).sum() * step)
+    assert divergences[0] / divergences[1] == pytest.approx(4, rel=0.06)
+    assert divergences[1] / divergences[2] == pytest.approx(4, rel=0.03)
+
+
+class Chain:
+    """One spin, T = 3: the joint densities of forward and model chain on a grid of (σ_1, σ_2, σ_3)."""
+
+    schedule = ddpm.NoiseSchedule([0.3, 0.4, 0.6])
+    clean, shares = np.array([1.0, -1.0]), np.array([0.7, 0.3])
+    last_variance = 0.1  # σ_p²(1): Eq. 33 would make it zero
+
+    def __init__(self, pull=0.8):
+        self.x, step = np.linspace(-8, 8, 107, retstep=True)
+        self.volume, self.step = step**3, step
+        self.pull = pull
+        one, two, three = self.x[:, None, None], self.x[None, :, None], self.x[None, None, :]
+        first, a = self.clean[:, None, None, None], self.schedule.alphas
+        steps = ((one, first), (two, one), (three, two))
+        self.log_q_steps = [log_normal(y, np.sqrt(a[t]) * x, 1 - a[t]) for t, (y, x) in enumerate(steps)]
+        backs = ((first, one), (one, two), (two, three))
+        self.log_p_steps = [
+            log_normal(y, self.mean(x, t), self.variance(t)) for t, (y, x) in enumerate(backs, start=1)
+        ]
+        self.log_end = log_normal(three, 0.0, 1.0)
+        self.log_q = sum(self.log_q_steps)  # (2, n, n, n): Eq. D.1
+        self.log_p = self.log_end + sum(self.log_p_steps)  # Eq. D.7
+
+    def mean(self, x, t):
+        """μ_p: an invented network, wrong on purpose."""
+        return 0.4 * x + self.pull * np.tanh(0.9 * x + 0.1 * t)
+
+    def variance(self, t):
+        return self.last_variance if t == 1 else posterior(self.schedule, t, 0.0, 0.0)[1]
+
+    def integrate(self, values):
+        """∫ dσ_1 dσ_2 dσ_3 for each σ_0, (2,)."""
+        return values.sum((1, 2, 3)) * self.volume
+
+    def average(self, values):
+        """∫ dσ_0 … dσ_3 q(σ_0, …, σ_3) values."""
+        return self.shares @ self.integrate(np.exp(self.log_q) * values)
+
+    def log_p_clean(self):
+        """log p(σ_0) for σ_0 = ±1, passing density from σ_3 down, never through q."""
+        density = np.exp(log_normal(self.x, 0.0, 1.0))
+        for t in (3, 2):
+            density = np.exp(log_normal(self.x[:, None], self.mean(self.x, t), self.variance(t))) @ density
+            density *= self.step
+        last = log_normal(self.clean[:, None], self.mean(self.x, 1), self.variance(1))
+        return np.log(np.exp(last) @ density * self.step)
+
+    def bound(self):
+        """The right side of Jensen's inequality in Eq. 36."""
+        return self.average(self.log_p - self.log_q)
+
+    def losses(self):
+        """L_0 of Eq. D.8, L_1 and L_2 of Eq. 37 by Eq. 38, L_T of Eq. D.8, each averaged on the grid."""
+        log_last = log_normal(self.clean[:, None], self.mean(self.x, 1), self.variance(1))
+        losses = [-self.marginal(1, log_last)]
+        for t in (2, 3):
+            mean, variance = posterior(self.schedule, t, self.x, self.clean[:, None])
+            losses.append(self.marginal(t, (self.mean(self.x, t) - mean) ** 2 / (2 * variance)))
+        bar = self.schedule.alphas_bar[2]
+        forward = log_normal(self.x, np.sqrt(bar) * self.clean[:, None], 1 - bar)
+        losses.append(self.marginal(3, forward - log_normal(self.x, 0.0, 1.0)))
+        return losses
+
+    def marginal(self, t, values):
+        """∫ dσ_0 dσ_t q(σ_0, σ_t) values (2, n), by Eq. 29."""
+        bar = self.schedule.alphas_bar[t - 1]
+        q = np.exp(log_normal(self.x, np.sqrt(bar) * self.clean[:, None], 1 - bar))
+        return self.shares @ (q * values).sum(1) * self.step
+
+
+@pytest.fixture(scope="module")
+def chain():
+    return Chain()
+
+
+def test_eq_34_likelihood_of_a_data_set_is_an_average(chain):
+    """1/N Σ_k log p(σ_0^k) over ten samples, seven up and three down, is the average over q(σ_0)."""
+    log_p = chain.log_p_clean()
+    samples = np.array([0] * 7 + [1] * 3)
+    assert log_p[samples].mean() == pytest.approx(chain.shares @ log_p, rel=ROUNDING)
+
+
+def test_eq_35_likelihood_through_the_forward_chain(chain):
+    """p(σ_0) once by passing density down the model, once as an average over the forward chain."""
+    ratio = chain.log_end + sum(chain.log_p_steps) - sum(chain.log_q_steps)
+    through_q = chain.integrate(np.exp(chain.log_q) * np.exp(ratio))
+    np.testing.assert_allclose(np.log(through_q), chain.log_p_clean(), rtol=0, atol=GRID)
+
+
+def test_eq_36_37_bound_is_a_sum_of_losses(chain):
+    """The three-fold integral of the logarithm against L_T, L_2, L_1 and L_0, one integral each."""
+    assert chain.bound() == pytest.approx(-sum(chain.losses()), abs=GRID)
+
+
+def test_eq_36_is_a_lower_bound(chain):
+    """And log p(σ_0) exceeds it by Eq. D.9: the divergence of the two chains, given σ_0."""
+    log_p = chain.log_p_clean()
+    likelihood = chain.shares @ log_p
+    gap = chain.average(chain.log_q - (chain.log_p - log_p[:, None, None, None]))
+    assert likelihood - chain.bound() == pytest.approx(gap, abs=GRID)
+    assert gap > 0.01
+
+
+@pytest.mark.parametrize("n_spins", [1, 5])
+def test_eq_38_divergence_of_two_normal_laws(n_spins, rng):
+    """Against the average of log q − log p over draws from q, within its standard error."""
+    variance, n = 0.3, 40_000
+    mu_q, mu_p = rng.normal(size=(2, n_spins))
+    x = mu_q + np.sqrt(variance) * rng.normal(size=(n, n_spins))
+    draws = (log_normal(x, mu_q, variance) - log_normal(x, mu_p, variance)).sum(1)
+    expected = ((mu_p - mu_q) ** 2).sum() / (2 * variance)
+    assert draws.mean() == pytest.approx(expected, abs=stats.norm.isf(FALSE_ALARM / 4) * draws.std() / n**0.5)
+    y, step = np.linspace(-9, 9, 1801, retstep=True)  # and spin by spin on a grid, to rounding
+    q, p = log_normal(y, mu_q[:, None], variance), log_normal(y, mu_p[:, None], variance)
+    assert (np.exp(q) * (q - p)).sum() * step == pytest.approx(expected, rel=GRID)
+
+
+# ---- noise instead of mean
+
+
+@pytest.mark.parametrize("t", range(1, 7))
+def test_eq_39_40_noise_instead_of_the_start(t, rng):
+    """σ_0 by Eq. 39 from the library's σ_t, and Eq. 40 against Eq. 32: equal for any spin and any noise."""
+    clean, noise = rng.choice([-1.0, 1.0], 9), rng.normal(size=9)
+    x = noised(SHORT, clean, t, noise)
+    bar = SHORT.alphas_bar[t - 1]
+    np.testing.assert_allclose((x - np.sqrt(1 - bar) * noise) / np.sqrt(bar), clean, rtol=0, atol=1e-11)
+    mean = noise_mean(SHORT, t, x, noise)
+    np.testing.assert_allclose(mean, posterior(SHORT, t, x, clean)[0], rtol=0, atol=1e-11)
+
+
+class Bent(nn.Module):
+    """ε̂(x, t): any smooth function will do."""
+
+    def __init__(self, n_spins):
+        super().__init__()
+        self.config = {"n_spins": n_spins}
+
+    def forward(self, x, t):
+        return torch.tanh(x) + 0.02 * t[:, None] * x
+
+
+def test_eq_41_d12_are_the_sampler():
+    """The library's way from noise to spins, rebuilt with Eq. 41 and 33 from the same draws."""
+    schedule, network = ddpm.NoiseSchedule.linear(40, 1e-3, 0.2), Bent(3)
+    settings = {"n_steps": 40, "order": 1, "precision": "float32"}
+    steps, states = ddpm.trajectory(network, schedule, 11, rng=np.random.default_rng(5), **settings)
+    random = torch_generator(np.random.default_rng(5))
+    x = torch.randn((11, 3), generator=random).double()
+    np.testing.assert_array_equal(steps, np.arange(40, -1, -1))
+    for t, state in zip(range(40, 0, -1), states, strict=False):
+        np.testing.assert_allclose(state, x, rtol=0, atol=1e-4)  # float32: 40 steps of 1e-7, growing by e^3
+        mean = noise_mean(schedule, t, x, network(x, torch.tensor([t])))
+        spread = np.sqrt(posterior(schedule, t, 0.0, 0.0)[1])
+        x = mean + (spread * torch.randn((11, 3), generator=random).double() if t > 1 else 0)
+    np.testing.assert_allclose(states[-1], x, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("t", range(2, 7))
+def test_eq_42_43_divergence_from_the_noise(t, rng):
+    """Eq. 38 with the means of Eq. 32 and 41 is γ_t ‖ε̄ − ε̂‖², with γ_t in both its forms (Eq. D.10)."""
+    clean, noise, estimate = rng.choice([-1.0, 1.0], 4), rng.normal(size=4), rng.normal(size=4)
+    a, before, bar = alphas(SHORT, t)
+    x = noised(SHORT, clean, t, noise)
+    mean, variance = posterior(SHORT, t, x, clean)
+    divergence = ((noise_mean(SHORT, t, x, estimate) - mean) ** 2).sum() / (2 * variance)
+    gamma = (1 - a) ** 2 / (2 * variance * (1 - bar) * a)
+    assert gamma == pytest.approx((1 - a) / (2 * a * (1 - before)), rel=ROUNDING)
+    assert divergence == pytest.approx(gamma * ((noise - estimate) ** 2).sum(), rel=1e-10)
+
+
+class Linear(nn.Module):
+    """ε̂ = c x."""
+
+    def __init__(self, c, n_spins):
+        super().__init__()
+        self.c, self.config = c, {"n_spins": n_spins}
+
+    def forward(self, x, t):
+        return self.c * x
+
+
+def test_eq_22_44_is_the_loss_of_the_library(rng):
+    """ε̂ = c σ_t has E (ε̄ − ε̂)² = c² ᾱ_t + (1 − c √(1−ᾱ_t))² per spin, averaged over t."""
+    c, bar, n = 0.6, SHORT.alphas_bar, 6000
+    spins = rng.choice([-1, 1], (n, 3))
+    loss = ddpm.denoising_loss(Linear(c, 3), SHORT, spins, rng=rng, precision="float32")
+    # one residual is a c √ᾱ ± normal, of square mean below 1 and square deviation below √2; 4·3·6000 of them
+    expected = (c**2 * bar + (1 - c * np.sqrt(1 - bar)) ** 2).mean()
+    limit = stats.norm.isf(FALSE_ALARM / 2) * np.sqrt(2 / (4 * 3 * n))
+    assert loss == pytest.approx(expected, abs=limit)
+
+
+def test_eq_d10_weights_of_the_bound():
+    """γ_t falls steeply from t = 2 and ends near β_T/2: the bound cares most for little noise."""
+    schedule = ddpm.NoiseSchedule.linear()
+    t = np.arange(2, 1001)
+    a, before = schedule.alphas[1:], schedule.alphas_bar[:-1]
+    gamma = (1 - a) / (2 * a * (1 - before))
+    lowest = gamma.argmin()
+    assert (np.diff(gamma[: lowest + 1]) < 0).all()
+    assert (np.diff(gamma[lowest:]) > 0).all()  # ᾱ is gone, β_t still grows
+    assert gamma[-1] == pytest.approx(schedule.betas[-1] / 2, rel=0.03)  # 1/α_T = 1.02, ᾱ_{T−1} = 4e-5
+    assert t[gamma.argmax()] == 2
+    assert gamma.max() > 50 * gamma[-1]
+
+
+def test_eq_d11_best_network_is_the_conditional_mean():
+    """L(ε̂) = L(ε*) + E ‖ε̂ − ε*‖², with ε* = E[ε̄|σ_t], for one spin by quadrature."""
+    bar, shares, clean = 0.4, np.array([0.7, 0.3]), np.array([[1.0], [-1.0]])
+    x, step = np.linspace(-9, 9, 721, retstep=True)
+    joint = shares[:, None] * np.exp(log_normal(x, np.sqrt(bar) * clean, 1 - bar)) * step  # (2, n)
+    noise = (x - np.sqrt(bar) * clean) / np.sqrt(1 - bar)
+    best = (joint * noise).sum(0) / joint.sum(0)
+    floor = (joint * (noise - best) ** 2).sum()
+    for other in (np.tanh(x), 0.5 * x, np.zeros_like(x)):
+        loss = (joint * (noise - other) ** 2).sum()
+        assert loss == pytest.approx(floor + (joint * (other - best) ** 2).sum(), rel=GRID)
+    # the floor is what σ_t cannot tell about σ_0: ᾱ/(1−ᾱ) times the variance left to the spin
+    mean = (joint * clean).sum(0) / joint.sum(0)
+    left = (joint.sum(0) * (1 - mean**2)).sum()
+    assert floor == pytest.approx(bar / (1 - bar) * left, rel=GRID)

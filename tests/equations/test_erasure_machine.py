@@ -1,0 +1,377 @@
+"""The equations of book/erasure_machine.md: Taylor coefficients in ε, autodiff, enumeration.
+
+Taylor coefficients are taken on a circle in the complex plane of ε (Cauchy's formula as a Fourier transform),
+which gives them to rounding, where differences in a small real ε would lose all digits at third order.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from ising_lib import erasure, exact, ising
+
+ROUNDING = 1e-12  # sums of at most 2^5 terms of order one
+N_POINTS = 64  # on the circle; what folds onto order k comes from order k + 64
+M = 5
+PAIRS = np.triu_indices(M, 1)
+
+
+def features(spins):
+    """O(σ) = (σ_i, σ_i σ_j for i < j), (N, L)."""
+    i, j = np.triu_indices(spins.shape[1], 1)
+    sigma = np.asarray(spins, dtype=np.float64)
+    return np.hstack([sigma, sigma[:, i] * sigma[:, j]])
+
+
+STATES = exact.configurations(M)
+TABLE = features(STATES)  # (2^M, L)
+
+
+@pytest.fixture
+def model(rng):
+    return ising.gaussian(M, 1.0, 1.0, rng=rng)
+
+
+@pytest.fixture
+def data(rng):
+    return exact.sample(ising.gaussian(M, rng=rng), 150, rng=rng)
+
+
+def taylor(function, model, n_orders=6):
+    """Coefficients of ε^0 … of function(ε), (n_orders, …).
+
+    The radius is 1/max|w·O|.  Inside, every term of Z_ε has |arg| < 1, so Z_ε has no zero and the logarithm
+    and the moments are analytic; |ε h| and |ε J| stay below 1 < π/2, the nearest pole of tanh.
+    """
+    radius = 1 / np.abs(TABLE @ model.to_vector()).max()
+    circle = radius * np.exp(2j * np.pi * np.arange(N_POINTS) / N_POINTS)
+    values = np.array([function(epsilon) for epsilon in circle])
+    coefficients = np.fft.fft(values, axis=0)[:n_orders] / N_POINTS
+    scale = radius ** np.arange(n_orders).reshape(-1, *[1] * (values.ndim - 1))
+    return (coefficients / scale).real
+
+
+def tolerance(model, order):
+    """Rounding on the circle, divided by radius^order."""
+    return ROUNDING * np.abs(TABLE @ model.to_vector()).max() ** order
+
+
+def partition(model):
+    """Z_ε as the sum of 2^M exponentials."""
+    return lambda epsilon: np.exp(epsilon * (TABLE @ model.to_vector())).sum()
+
+
+def expansion(model):
+    """Eq. 12 without its remainder."""
+
+    def value(epsilon):
+        t, tj = np.tanh(epsilon * model.fields), np.tanh(epsilon * model.couplings)
+        first = sum(t[a] * t[b] * tj[a, b] for a, b in itertools.combinations(range(M), 2))
+        triangles = sum(tj[a, b] * tj[a, c] * tj[b, c] for a, b, c in itertools.combinations(range(M), 3))
+        cosh = np.cosh(epsilon * model.fields).prod() * np.cosh(epsilon * model.couplings[PAIRS]).prod()
+        return 2**M * cosh * (1 + first + triangles)
+
+    return value
+
+
+def test_eq_e1_reweighted_data(model, data):
+    """f p^{ε−1} with p enumerated, Z and all, against f exp((1−ε) H), which needs the samples alone."""
+    epsilon, p = 0.4, exact.probabilities(model)[exact.index(data)]
+    with_z = p ** (epsilon - 1) / (p ** (epsilon - 1)).sum()
+    without = np.exp((1 - epsilon) * ising.energy(model, data))
+    np.testing.assert_allclose(without / without.sum(), with_z, rtol=ROUNDING)
+
+
+def test_eq_11_reweighted_model_is_a_hotter_one(model):
+    """p p^{ε−1}, normalised, is Eq. 1 with every parameter times ε."""
+    p = exact.probabilities(model)
+    power = p * p ** (0.3 - 1)
+    np.testing.assert_allclose(exact.probabilities(model.at(0.3)), power / power.sum(), rtol=ROUNDING)
+
+
+def g(vector, weights, epsilon):
+    """G_ε of Eq. E.2 over the enumerated states, as a torch graph."""
+    exponents = torch.from_numpy(TABLE) @ vector
+    reweighted = torch.logsumexp(torch.log(torch.from_numpy(weights)) - (1 - epsilon) * exponents, 0)
+    return -reweighted / (1 - epsilon) - torch.logsumexp(epsilon * exponents, 0) / epsilon
+
+
+def differences(vector, weights, epsilon):
+    """⟨O⟩_{f_ε} − ⟨O⟩_{p_ε}: the right sides of Eq. 9 and 10."""
+    exponents = TABLE @ vector
+    f = weights * np.exp(-(1 - epsilon) * exponents)
+    p = np.exp(epsilon * exponents)
+    return f @ TABLE / f.sum() - p @ TABLE / p.sum()
+
+
+def law(rng):
+    """A law of the data that is positive everywhere and no Ising model."""
+    return rng.dirichlet(np.full(2**M, 2.0))
+
+
+@pytest.mark.parametrize("epsilon", [0.2, 0.5, 0.9])
+def test_eq_09_10_are_the_gradient_of_g(epsilon, model, rng):
+    """By autodiff.  That they are not the gradient of 𝓛_D, as printed, is shown in test_errata.py."""
+    weights, leaf = law(rng), torch.tensor(model.to_vector(), requires_grad=True)
+    g(leaf, weights, epsilon).backward()
+    expected = differences(model.to_vector(), weights, epsilon)
+    np.testing.assert_allclose(leaf.grad.numpy(), expected, rtol=0, atol=ROUNDING)
+
+
+def test_eq_09_10_vanish_at_the_truth(model):
+    """If f = p, then f_ε = p_ε at every ε."""
+    for epsilon in (0.1, 0.5, 0.9):
+        found = differences(model.to_vector(), exact.probabilities(model), epsilon)
+        np.testing.assert_allclose(found, 0, rtol=0, atol=ROUNDING)
+
+
+def test_eq_e2_g_becomes_the_likelihood(model, rng):
+    """G_ε → 𝓛_D as ε → 1: its distance falls in proportion to 1 − ε."""
+    weights, vector = law(rng), model.to_vector()
+    likelihood = weights @ TABLE @ vector - exact.log_partition(model)
+    gaps = [float(g(torch.tensor(vector), weights, 1 - d)) - likelihood for d in (1e-2, 1e-3, 1e-4)]
+    # the ratio of successive gaps is 10 (1 + O(d)): 5 % allows five times d = 0.01
+    np.testing.assert_allclose(np.divide(gaps[:-1], gaps[1:]), 10, rtol=0.05)
+
+
+def test_eq_e3_exponential_of_a_sign():
+    x = np.linspace(-3, 3, 13)
+    for s in (-1, 1):
+        np.testing.assert_allclose(np.exp(x * s), np.cosh(x) * (1 + s * np.tanh(x)), rtol=1e-13)
+
+
+def test_eq_e4_only_even_powers_survive():
+    """Σ_σ Π σ_i^{n_i}, all exponents from 0 to 3 for three spins, in integers."""
+    states = exact.configurations(3).astype(np.int64)
+    for powers in itertools.product(range(4), repeat=3):
+        assert (states ** np.array(powers)).prod(1).sum() == np.prod([1 + (-1) ** n for n in powers])
+
+
+def test_eq_12_expansion_is_exact_to_third_order(model):
+    """The Taylor coefficients of both sides agree to ε³ and differ at ε⁴: the remainder is what it says."""
+    left, right = taylor(partition(model), model), taylor(expansion(model), model)
+    for order in range(4):
+        assert left[order] == pytest.approx(right[order], abs=2**M * tolerance(model, order))
+    assert abs(left[4] - right[4]) > 1e3 * 2**M * tolerance(model, 4)
+
+
+def test_eq_12_product_form_is_exact(model):
+    """The step before: Σ_σ Π cosh (1 + σ tanh) Π cosh (1 + σσ tanh), at ε = 1."""
+    w = model.to_vector()
+    terms = np.cosh(w) * (1 + TABLE * np.tanh(w))
+    assert terms.prod(1).sum() == pytest.approx(np.exp(exact.log_partition(model)), rel=1e-13)
+
+
+def test_eq_13_logarithm_is_exact_to_second_order(model):
+    """And its third-order term is Σ h h J + Σ J J J, the one that Eq. E.5 differentiates."""
+
+    def right(epsilon):
+        cosh = np.log(np.cosh(epsilon * model.fields)).sum()
+        return M * np.log(2) + cosh + np.log(np.cosh(epsilon * model.couplings[PAIRS])).sum()
+
+    def left(epsilon):  # Z_ε/2^M stays in the right half plane, where the principal branch is analytic
+        return M * np.log(2) + np.log(partition(model)(epsilon) / 2**M)
+
+    difference = taylor(left, model) - taylor(right, model)
+    for order in range(3):
+        assert abs(difference[order]) < 10 * tolerance(model, order)  # log of 2^M adds a few roundings
+    h, J = model.fields, model.couplings
+    third = h @ J @ h / 2 + np.trace(J @ J @ J) / 6
+    assert difference[3] == pytest.approx(third, abs=10 * tolerance(model, 3))
+    assert abs(third) > 1e3 * tolerance(model, 3)
+
+
+def moment_coefficients(model):
+    """Taylor coefficients of ⟨O⟩_{p_ε}, (orders, L)."""
+
+    def moments(epsilon):
+        weights = np.exp(epsilon * (TABLE @ model.to_vector()))
+        return weights @ TABLE / weights.sum()
+
+    return taylor(moments, model)
+
+
+def second_order(model):
+    """The ε² terms of Eq. E.5: indirect influence through a third spin."""
+    h, J = model.fields, model.couplings
+    return np.concatenate([J @ h, (np.outer(h, h) + J @ J)[PAIRS]])
+
+
+def test_eq_14_15a_first_order_is_the_parameter_itself(model):
+    """⟨σ_i⟩ = ε h_i + O(ε²), ⟨σ_i σ_j⟩ = ε J_ij + O(ε²)."""
+    coefficients = moment_coefficients(model)
+    np.testing.assert_allclose(coefficients[0], 0, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(coefficients[1], model.to_vector(), rtol=0, atol=10 * tolerance(model, 1))
+
+
+def test_eq_14_15a_are_derivatives_of_the_logarithm(model):
+    """(1/ε) ∂ ln Z_ε/∂w by autodiff against exact.moments of the hotter model."""
+    leaf = torch.tensor(model.to_vector(), requires_grad=True)
+    (torch.logsumexp(0.4 * torch.from_numpy(TABLE) @ leaf, 0) / 0.4).backward()
+    first, second = exact.moments(model.at(0.4))
+    expected = np.concatenate([first, second[PAIRS]])
+    np.testing.assert_allclose(leaf.grad.numpy(), expected, rtol=0, atol=ROUNDING)
+
+
+def test_eq_e5_second_order_goes_through_a_third_spin(model):
+    coefficients = moment_coefficients(model)
+    expected = second_order(model)
+    np.testing.assert_allclose(coefficients[2], expected, rtol=0, atol=10 * tolerance(model, 2))
+    assert np.abs(expected).max() > 0.01
+
+
+def objective(vector, data, epsilon):
+    """F of Eq. E.6 as a torch graph."""
+    exponents = -(1 - epsilon) * torch.from_numpy(features(data)) @ vector - np.log(len(data))
+    return torch.logsumexp(exponents, 0) / (1 - epsilon) + epsilon / 2 * vector @ vector
+
+
+def published(data, epsilon, learning_rate, n_steps):
+    """Eq. 15b and 16 spelled out spin by spin, from zero."""
+    fields, couplings = np.zeros(M), np.zeros((M, M))
+    sigma = data.astype(np.float64)
+    for _ in range(n_steps):
+        energies = ising.energy(ising.IsingModel(fields, couplings), data)
+        weights = np.exp((1 - epsilon) * energies)
+        weights /= weights.sum()
+        second = sigma.T @ (weights[:, None] * sigma)
+        fields = fields + learning_rate * (weights @ sigma - epsilon * fields)
+        couplings = couplings + learning_rate * (second - epsilon * couplings)
+        np.fill_diagonal(couplings, 0)
+    return np.concatenate([fields, couplings[PAIRS]])
+
+
+@pytest.mark.parametrize("epsilon", [0.3, 0.8])
+def test_eq_15b_16_are_gradient_descent_on_f(epsilon, data):
+    """Ten updates spelled out, against ten steps −α∇F with the gradient of autodiff."""
+    vector = torch.zeros(M + len(PAIRS[0]), dtype=torch.float64, requires_grad=True)
+    for _ in range(10):
+        [gradient] = torch.autograd.grad(objective(vector, data, epsilon), vector)
+        vector = (vector - 0.1 * gradient).detach().requires_grad_()
+    found = published(data, epsilon, 0.1, 10)
+    np.testing.assert_allclose(found, vector.detach().numpy(), rtol=0, atol=ROUNDING)
+
+
+def test_eq_15b_16_at_rest_are_the_fit(data):
+    """2,000 updates shrink the slowest mode by (1 − 0.05)^2000: the fit of the library, to its residual."""
+    fit = erasure.fit(data, 0.5)
+    found = published(data, 0.5, 0.1, 2000)
+    # F is ε-strongly convex: |w − w*| ≤ |∇F|/ε ≤ √15 · 1e-6/0.5
+    assert np.linalg.norm(found - fit.model.to_vector()) < np.sqrt(15) * 1e-6 / 0.5
+
+
+def test_eq_e6_e7_value_and_gradient(model, data):
+    """The library's F and ∇F against the definition and its derivative by autodiff."""
+    problem = erasure._Problem(data, np.full(len(data), 1 / len(data)), True)
+    value, gradient = problem.gradient(model.to_vector(), 0.4)
+    leaf = torch.tensor(model.to_vector(), requires_grad=True)
+    expected = objective(leaf, data, 0.4)
+    expected.backward()
+    assert value == pytest.approx(float(expected.detach()), abs=ROUNDING)
+    np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=0, atol=ROUNDING)
+
+
+def hessian(vector, data, epsilon):
+    """ε I + (1−ε) Cov_{f_ε}(O): Eq. E.8."""
+    table = features(data)
+    weights = np.exp(-(1 - epsilon) * table @ vector)
+    weights /= weights.sum()
+    centred = table - weights @ table
+    return epsilon * np.eye(len(vector)) + (1 - epsilon) * centred.T @ (weights[:, None] * centred)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 0.5, 0.9])
+def test_eq_e8_hessian_and_its_bound(epsilon, model, data):
+    """By autodiff twice; no eigenvalue below ε, even with three samples, where the covariance is singular."""
+    vector = torch.tensor(model.to_vector())
+    for samples in (data, data[:3]):
+        twice = torch.autograd.functional.hessian(lambda v: objective(v, samples, epsilon), vector)  # noqa: B023
+        expected = hessian(model.to_vector(), samples, epsilon)
+        np.testing.assert_allclose(twice.numpy(), expected, rtol=0, atol=ROUNDING)
+        assert np.linalg.eigvalsh(expected).min() >= epsilon - ROUNDING
+
+
+def test_eq_e8_f_is_convex_along_every_line(data, rng):
+    """F at the middle lies below the mean of the ends by at least ε |difference|²/8."""
+    for _ in range(100):
+        a, b = torch.from_numpy(rng.normal(0, 2, (2, 15)))
+        middle, ends = objective((a + b) / 2, data, 0.3), objective(a, data, 0.3) + objective(b, data, 0.3)
+        gap = float(ends / 2 - middle)
+        assert gap >= 0.3 * float((a - b) @ (a - b)) / 8 - ROUNDING
+
+
+def test_eq_e9_one_step_contracts(data, rng):
+    """w¹ − w* = (I − αĀ)(w⁰ − w*) with Ā the Hessian averaged along the line by Gauss's rule."""
+    fit = erasure.fit(data, 0.5, tolerance=1e-7).model.to_vector()
+    start = fit + 0.3 * rng.normal(size=fit.size)
+    leaf = torch.tensor(start, requires_grad=True)
+    objective(leaf, data, 0.5).backward()
+    stepped = start - 0.1 * leaf.grad.numpy()
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    average = sum(
+        w / 2 * hessian(fit + (x + 1) / 2 * (start - fit), data, 0.5)
+        for x, w in zip(nodes, weights, strict=True)
+    )
+    expected = (np.eye(15) - 0.1 * average) @ (start - fit)
+    # ∇F(w*) is not quite zero: residual 1e-7 a component, and α = 0.1
+    np.testing.assert_allclose(stepped - fit, expected, rtol=0, atol=1e-7)
+
+
+def test_eq_e10_too_long_a_step_moves_away(data, rng):
+    """Stable for α just below 2/λ_max at the fit, unstable just above."""
+    fit = erasure.fit(data, 0.5, tolerance=1e-7).model.to_vector()
+    largest = np.linalg.eigvalsh(hessian(fit, data, 0.5)).max()
+    direction = np.linalg.eigh(hessian(fit, data, 0.5))[1][:, -1]
+    for factor, grows in ((0.9, False), (1.1, True)):
+        vector = torch.from_numpy(fit + 1e-3 * direction)
+        for _ in range(20):  # the leading mode changes by 0.8^20 ≈ 0.01 or by 1.2^20 ≈ 38
+            leaf = vector.clone().requires_grad_()
+            [gradient] = torch.autograd.grad(objective(leaf, data, 0.5), leaf)
+            vector = vector - factor * 2 / largest * gradient
+        assert (np.linalg.norm(vector.numpy() - fit) > 2e-3) == grows
+
+
+def test_eq_e11_without_erasure_couplings_are_correlations(data):
+    """w → ⟨O⟩_f as ε → 1, in proportion to 1 − ε."""
+    gaps = [
+        np.linalg.norm(erasure.fit(data, 1 - d, tolerance=1e-7).model.to_vector() - features(data).mean(0))
+        for d in (1e-2, 1e-3)
+    ]
+    assert gaps[0] / gaps[1] == pytest.approx(10, rel=0.05)  # 1 + O(d)
+
+
+def test_bias_for_small_epsilon_is_the_second_order_term(model):
+    """On infinite data w(ε) − w = ε² · (terms of Eq. E.5) + O(ε³), so divided by ε² the error is O(ε)."""
+    weights, w = exact.probabilities(model), model.to_vector()
+    errors = []
+    for epsilon in (0.02, 0.01):
+        fit = erasure.fit(STATES, epsilon, weights=weights, tolerance=1e-7, max_iterations=5000)
+        errors.append(
+            np.linalg.norm((fit.model.to_vector() - w) / epsilon**2 - second_order(model))
+            / np.linalg.norm(second_order(model))
+        )
+    # halving ε halves what is left; 20 % for the next order and for the residual 1e-7 · √15/ε³
+    assert errors[0] / errors[1] == pytest.approx(2, rel=0.2)
+    assert errors[1] < 0.2
+
+
+def test_eq_e12_automatic_epsilon_maximises_the_mean_energy(data):
+    """No ε of a grid gives the data a higher mean energy, −w(ε)·⟨O⟩_f, than the one chosen."""
+    chosen = erasure.fit(data, "auto")
+    mean = features(data).mean(0)
+    assert chosen.mean_energy == pytest.approx(-chosen.model.to_vector() @ mean, abs=ROUNDING)
+    grid = [-erasure.fit(data, e).model.to_vector() @ mean for e in np.arange(0.1, 0.96, 0.05)]
+    # the search stops at a step of 0.01 in ε, where the top is flat: a thousandth of the range at most
+    assert chosen.mean_energy >= max(grid) - 1e-3 * np.ptp(grid)
+
+
+def test_eq_e13_energies_and_moments_as_matrix_products(model, data, rng):
+    """S h + ½ (SJ∘S)1 and Sᵀ diag(u) S against sums over the N × L features."""
+    S, u = data.astype(np.float64), rng.dirichlet(np.ones(len(data)))
+    energies = -S @ model.fields - 0.5 * ((S @ model.couplings) * S).sum(1)
+    np.testing.assert_allclose(energies, -features(data) @ model.to_vector(), rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(ising.energy(model, data), energies, rtol=0, atol=ROUNDING)
+    second = (S.T @ np.diag(u) @ S)[PAIRS]
+    np.testing.assert_allclose(second, u @ features(data)[:, M:], rtol=0, atol=ROUNDING)

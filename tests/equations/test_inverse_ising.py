@@ -1,0 +1,257 @@
+"""The equations of book/inverse_ising.md, each against an oracle of another kind than the code."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ising_lib import erasure, estimators, exact, ising
+
+# Sums of 2^M ≤ 256 terms in float64, all of order one: rounding stays below 256 · 2.2e-16 ≈ 6e-14.
+ROUNDING = 1e-12
+
+
+def features(spins):
+    """O(σ) = (σ_i, σ_i σ_j for i < j), (N, L)."""
+    i, j = np.triu_indices(spins.shape[1], 1)
+    sigma = np.asarray(spins, dtype=np.float64)
+    return np.hstack([sigma, sigma[:, i] * sigma[:, j]])
+
+
+def by_loops(model):
+    """{σ: H(σ)} by Eq. 2 read letter by letter: sums over i and over i < j."""
+    energies = {}
+    for sigma in itertools.product((-1, 1), repeat=model.n_spins):
+        energy = -sum(h * s for h, s in zip(model.fields, sigma, strict=True))
+        for i, j in itertools.combinations(range(model.n_spins), 2):
+            energy -= model.couplings[i, j] * sigma[i] * sigma[j]
+        energies[sigma] = energy
+    return energies
+
+
+def log_likelihood(vector, states, data):
+    """𝓛_D(w) = Σ f log p as a torch graph over the enumerated states: what autodiff differentiates."""
+    log_z = torch.logsumexp(torch.from_numpy(features(states)) @ vector, 0)
+    return (torch.from_numpy(features(data)) @ vector).mean() - log_z
+
+
+def autodiff_gradient(vector, states, data):
+    leaf = torch.tensor(vector, requires_grad=True)
+    log_likelihood(leaf, states, data).backward()
+    return leaf.grad.numpy()
+
+
+@pytest.fixture
+def model(rng):
+    """Five spins, 15 parameters of order one."""
+    return ising.gaussian(5, 1.5, 1.5, rng=rng)
+
+
+@pytest.fixture
+def data(rng):
+    """200 samples of another law, so that no gradient is small by chance."""
+    return exact.sample(ising.gaussian(5, rng=rng), 200, rng=rng)
+
+
+@pytest.fixture
+def states():
+    return exact.configurations(5)
+
+
+def test_eq_01_boltzmann_law(model, states):
+    """p(σ) = exp(−H)/Z summed term by term by the standard library."""
+    energies = by_loops(model)
+    z = math.fsum(math.exp(-energy) for energy in energies.values())
+    expected = [math.exp(-energies[tuple(sigma)]) / z for sigma in states.tolist()]
+    np.testing.assert_allclose(exact.probabilities(model), expected, rtol=ROUNDING)
+    assert exact.log_partition(model) == pytest.approx(math.log(z), abs=ROUNDING)
+
+
+def test_eq_02_energy(model):
+    """Each pair once: a sum over all i, j would count the couplings twice."""
+    energies = by_loops(model)
+    spins = np.array(list(energies), dtype=np.int8)
+    np.testing.assert_allclose(ising.energy(model, spins), list(energies.values()), rtol=0, atol=ROUNDING)
+
+
+def test_eq_i1_energy_is_linear_in_the_parameters(model, states):
+    """−H(σ) = w · O(σ), in the order of to_vector."""
+    linear = features(states) @ model.to_vector()
+    np.testing.assert_allclose(-ising.energy(model, states), linear, rtol=0, atol=ROUNDING)
+
+
+def test_eq_03_divergence_is_minus_likelihood_minus_entropy(model, data, states):
+    """D_KL(f‖p) by its definition; the likelihood sample by sample."""
+    share = np.bincount(exact.index(data), minlength=len(states)) / len(data)  # f(σ)
+    seen = share > 0
+    p = exact.probabilities(model)
+    divergence = (share[seen] * np.log(share[seen] / p[seen])).sum()
+    likelihood = np.log(p[exact.index(data)]).mean()
+    negative_entropy = (share[seen] * np.log(share[seen])).sum()
+    assert divergence == pytest.approx(-likelihood + negative_entropy, abs=ROUNDING)
+    assert divergence > 0  # Gibbs: f is not p here
+
+
+def test_eq_i2_likelihood_from_the_moments(model, data, states):
+    """𝓛_D = w·⟨O⟩_f − log Z against the mean of log p over the samples."""
+    direct = np.log(exact.probabilities(model)[exact.index(data)]).mean()
+    by_moments = model.to_vector() @ features(data).mean(0) - exact.log_partition(model)
+    assert by_moments == pytest.approx(direct, abs=ROUNDING)
+    graph = log_likelihood(torch.tensor(model.to_vector()), states, data)
+    assert by_moments == pytest.approx(float(graph), abs=ROUNDING)
+
+
+def test_eq_i3_derivative_of_log_partition_function(model, states):
+    """∂ log Z/∂w_a = ⟨O_a⟩_p: autodiff through the sum of 2^M terms against the moments."""
+    leaf = torch.tensor(model.to_vector(), requires_grad=True)
+    torch.logsumexp(torch.from_numpy(features(states)) @ leaf, 0).backward()
+    first, second = exact.moments(model)
+    expected = np.concatenate([first, second[np.triu_indices(5, 1)]])
+    np.testing.assert_allclose(leaf.grad.numpy(), expected, rtol=0, atol=ROUNDING)
+
+
+def test_eq_04_gradient_in_the_fields(model, data, states):
+    """⟨σ_i⟩_f − ⟨σ_i⟩_p against autodiff of the enumerated log-likelihood."""
+    gradient = autodiff_gradient(model.to_vector(), states, data)[:5]
+    np.testing.assert_allclose(data.mean(0) - exact.moments(model)[0], gradient, rtol=0, atol=ROUNDING)
+    assert np.abs(gradient).max() > 0.01  # there is something to get wrong
+
+
+def test_eq_05_gradient_in_the_couplings(model, data, states):
+    """⟨σ_i σ_j⟩_f − ⟨σ_i σ_j⟩_p for i < j, likewise."""
+    gradient = autodiff_gradient(model.to_vector(), states, data)[5:]
+    sigma = data.astype(np.float64)
+    difference = sigma.T @ sigma / len(sigma) - exact.moments(model)[1]
+    np.testing.assert_allclose(difference[np.triu_indices(5, 1)], gradient, rtol=0, atol=ROUNDING)
+    assert np.abs(gradient).max() > 0.01
+
+
+def ascend(vector, data, states, learning_rate, n_steps):
+    """Eq. 6 and 7, and the likelihood before each step."""
+    moments, table, likelihoods = features(data).mean(0), features(states), []
+    for _ in range(n_steps):
+        exponents = table @ vector
+        log_z = np.logaddexp.reduce(exponents)
+        likelihoods.append(vector @ moments - log_z)
+        vector = vector + learning_rate * (moments - np.exp(exponents - log_z) @ table)
+    return vector, np.array(likelihoods)
+
+
+def test_eq_06_07_are_ascent_steps(model, data, states):
+    """One step, with the moments of the library, is w + α ∇𝓛_D with the gradient of autodiff."""
+    first, second = exact.moments(model)
+    sigma = data.astype(np.float64)
+    fields = model.fields + 0.1 * (sigma.mean(0) - first)
+    couplings = model.couplings + 0.1 * (sigma.T @ sigma / len(sigma) - second)
+    stepped = np.concatenate([fields, couplings[np.triu_indices(5, 1)]])
+    expected = model.to_vector() + 0.1 * autodiff_gradient(model.to_vector(), states, data)
+    np.testing.assert_allclose(stepped, expected, rtol=0, atol=ROUNDING)
+    by_vector = ascend(model.to_vector(), data, states, 0.1, 1)[0]
+    np.testing.assert_allclose(by_vector, expected, rtol=0, atol=ROUNDING)
+
+
+def test_eq_06_07_end_at_the_maximum_from_anywhere(data, states, rng):
+    """α = 0.1 < 2/L = 0.13: 𝓛_D never falls, and five far-apart starts end at one point, the library's."""
+    ends = []
+    for start in rng.normal(0, 2, (5, 15)):
+        end, likelihoods = ascend(start, data, states, 0.1, 6000)
+        assert (np.diff(likelihoods) > -ROUNDING).all()
+        ends.append(end)
+    # the slowest mode shrinks by 1 − α λ_min a step; λ_min of the covariance is above 0.03 here, and
+    # (1 − 0.003)^6000 ≈ 1e-8.  The library stops where no moment is off by more than 1e-6: 1e-6/λ_min
+    assert np.ptp(ends, axis=0).max() < 1e-6
+    found = estimators.maximum_likelihood(data).model.to_vector()
+    np.testing.assert_allclose(found, ends[0], rtol=0, atol=1e-4)
+
+
+def test_eq_i4_hessian_is_minus_the_covariance(model, data, states):
+    """Second derivatives by autodiff against Cov_p(O) by enumeration, and none of its eigenvalues is 0."""
+    hessian = torch.autograd.functional.hessian(
+        lambda vector: log_likelihood(vector, states, data), torch.tensor(model.to_vector())
+    )
+    p, table = exact.probabilities(model), features(states)
+    centred = table - p @ table
+    covariance = centred.T @ (p[:, None] * centred)
+    np.testing.assert_allclose(hessian.numpy(), -covariance, rtol=0, atol=ROUNDING)
+    assert np.linalg.eigvalsh(covariance).min() > 1e-4
+
+
+def test_eq_i5_features_are_orthonormal_under_the_uniform_law(states):
+    """2^{-M} Σ_σ O_a O_b = δ_ab and 2^{-M} Σ_σ O_a = 0: exact in integers."""
+    table = features(states).astype(np.int64)
+    np.testing.assert_array_equal(table.T @ table, 32 * np.eye(15, dtype=np.int64))
+    np.testing.assert_array_equal(table.sum(0), 0)
+
+
+def same_moments(p, states, rng, size):
+    """A law with the moments of p: p plus a direction orthogonal to 1 and to all features."""
+    constraints = np.column_stack([np.ones(len(states)), features(states)])
+    direction = rng.normal(size=len(states))
+    direction -= constraints @ np.linalg.lstsq(constraints, direction, rcond=None)[0]
+    return p + size * p.min() / np.abs(direction).max() * direction
+
+
+def test_eq_i6_no_law_of_equal_moments_has_more_entropy(model, states, rng):
+    """S(p) − S(q) = D_KL(q‖p), for laws q with the moments of p."""
+    p = exact.probabilities(model)
+    for _ in range(5):
+        q = same_moments(p, states, rng, 0.9)
+        assert q.min() > 0
+        gap = (q * np.log(q)).sum() - (p * np.log(p)).sum()
+        assert gap == pytest.approx((q * np.log(q / p)).sum(), abs=ROUNDING)
+        assert gap > 0
+
+
+def test_moments_suffice_for_the_likelihood_but_not_for_the_erasure_machine(states, rng):
+    """Two laws of equal moments: 𝓛_D agrees at every w, the Erasure Machine tells them apart."""
+    p = exact.probabilities(ising.gaussian(5, 0.5, 0.5, rng=rng))
+    q = same_moments(p, states, rng, 0.9)
+    for vector in rng.normal(0, 1, (3, 15)):
+        log_p = features(states) @ vector  # up to log Z, the same for both
+        assert p @ log_p == pytest.approx(q @ log_p, abs=ROUNDING)
+    first, second = (erasure.fit(states, 0.5, weights=law).model.to_vector() for law in (p, q))
+    # each fit is within √L · 1e-6/ε = 8e-6 of its minimum
+    assert np.abs(first - second).max() > 1e-3
+
+
+def test_eq_i7_too_long_a_step_moves_away(data, states, rng):
+    """The iteration is stable at its maximum for α < 2/λ_max(Cov) and unstable above."""
+    top = ascend(np.zeros(15), data, states, 0.1, 6000)[0]
+    weights, table = exact.probabilities(ising.IsingModel.from_vector(top, 5)), features(states)
+    centred = table - weights @ table
+    largest = np.linalg.eigvalsh(centred.T @ (weights[:, None] * centred)).max()
+    start = top + 1e-4 * rng.normal(size=15)
+    distance = np.linalg.norm(start - top)
+    for factor, grows in ((0.9, False), (1.1, True)):
+        # 40 steps change the leading mode by (1 − 2·0.9)^40 ≈ 1e-4 or by (1 − 2·1.1)^40 ≈ 1500
+        after = ascend(start, data, states, factor * 2 / largest, 40)[0]
+        assert (np.linalg.norm(after - top) > 2 * distance) == grows
+
+
+def test_eq_i8_errors_of_maximum_likelihood_have_the_inverse_covariance(rng):
+    """Two spins, 20,000 data sets of 2,000: N Cov(ŵ) = Cov_p(O)⁻¹.
+
+    Two spins have L = 3 = 2² − 1 parameters: the model can copy any law, and by the orthogonality of Eq. I.5
+    ŵ = 2^{-M} Σ_σ O(σ) log f(σ) in closed form.
+    """
+    truth, n_samples, n_sets = ising.gaussian(2, 0.8, 0.8, rng=rng), 2000, 20_000
+    states = exact.configurations(2)
+    p, table = exact.probabilities(truth), features(states)
+    counts = rng.multinomial(n_samples, p, size=n_sets)
+    assert counts.min() > 0  # no maximum at infinity
+    estimates = np.log(counts / n_samples) @ table / 4
+    one = estimators.maximum_likelihood(np.repeat(states, counts[0], axis=0)).model.to_vector()
+    np.testing.assert_allclose(one, estimates[0], rtol=0, atol=1e-4)  # the library stops at 1e-6/λ_min
+
+    centred = table - p @ table
+    inverse = np.linalg.inv(centred.T @ (p[:, None] * centred))
+    found = n_samples * (estimates - truth.to_vector()).T @ (estimates - truth.to_vector()) / n_sets
+    # a variance from 20,000 draws has the relative standard error √(2/20,000) = 1 %: five of them, and as
+    # much for the next order in 1/N, which is about 1/(N p_min)
+    assert n_samples * p.min() > 50
+    np.testing.assert_allclose(found, inverse, rtol=0, atol=0.1 * np.diag(inverse).max())
+    np.testing.assert_allclose(
+        estimators.cramer_rao(truth, n_samples), np.diag(inverse) / n_samples, rtol=1e-9
+    )

@@ -1,0 +1,255 @@
+"""The equations of book/score.md: autodiff of enumerated laws against means and sums of the library."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ising_lib import ddpm, exact, ising
+
+ROUNDING = 1e-11  # sums of 2^4 exponentials, divided by 1 − ᾱ ≥ 0.1, once or twice
+M = 4
+STATES = exact.configurations(M).astype(np.float64)
+LEVELS = pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])  # ᾱ_t
+
+
+@pytest.fixture
+def model(rng):
+    return ising.gaussian(M, 1.5, rng=rng)
+
+
+def log_noised(x, states, log_shares, kept):
+    """log q_t(x), Eq. T.3, with its normalisation, as a torch graph."""
+    squares = ((x - kept**0.5 * torch.as_tensor(states)) ** 2).sum(1)
+    normalisation = len(x) / 2 * np.log(2 * np.pi * (1 - kept))
+    return torch.logsumexp(torch.as_tensor(log_shares) - squares / (2 * (1 - kept)), 0) - normalisation
+
+
+def score(x, states, shares, kept):
+    """∇ log q_t(x) by autodiff."""
+    leaf = torch.tensor(x, requires_grad=True)
+    log_noised(leaf, states, np.log(shares), kept).backward()
+    return leaf.grad.numpy()
+
+
+def posterior(x, states, shares, kept):
+    """p(σ_0 | σ_t) by Bayes' rule from Eq. 29, squares and all."""
+    exponents = np.log(shares) - ((x - np.sqrt(kept) * states) ** 2).sum(1) / (2 * (1 - kept))
+    weights = np.exp(exponents - exponents.max())
+    return weights / weights.sum()
+
+
+def tilted(model, x, kept):
+    """The Ising model of Eq. T.8: extra fields √ᾱ/(1−ᾱ) σ_t."""
+    return ising.IsingModel(model.fields + np.sqrt(kept) / (1 - kept) * x, model.couplings)
+
+
+def noised(model, kept, rng):
+    """One σ_t of the model, by the library's Eq. 28."""
+    schedule = ddpm.NoiseSchedule([1 - kept])
+    clean = torch.tensor(exact.sample(model, 1, rng=rng).astype(float))
+    noise = torch.tensor(rng.normal(size=clean.shape))
+    return ddpm.add_noise(schedule, clean, torch.tensor([1]), noise).numpy()[0]
+
+
+# ---- the printed score
+
+
+def energy_between(model, x, extra=0.0):
+    """H of Eq. 2 for real numbers, plus extra (σ_i² − 1), which vanishes on spins."""
+    h, j = torch.tensor(model.fields), torch.tensor(model.couplings)
+    return -(h @ x) - x @ j @ x / 2 + extra * (x**2 - 1).sum()
+
+
+def test_eq_t1_energies_that_agree_on_spins_have_other_gradients(model):
+    """Equal on all 2^M configurations; their gradients differ by 2cσ."""
+    for sigma in STATES:
+        leaf = torch.tensor(sigma, requires_grad=True)
+        plain, other = energy_between(model, leaf), energy_between(model, leaf, extra=0.7)
+        assert plain.item() == pytest.approx(ising.energy(model, sigma[None])[0], abs=ROUNDING)
+        assert other.item() == pytest.approx(plain.item(), abs=ROUNDING)
+        (first,) = torch.autograd.grad(plain, leaf, retain_graph=True)
+        (second,) = torch.autograd.grad(other, leaf)
+        np.testing.assert_allclose(second - first, 2 * 0.7 * sigma, rtol=0, atol=ROUNDING)
+
+
+def test_eq_08_18_cancel_the_partition_function(model, rng):
+    """∇ log(exp(−H)/Z) = −∇H = h + Jσ, whatever number Z is; for real σ, by autodiff."""
+    leaf = torch.tensor(rng.normal(size=M), requires_grad=True)
+    (gradient,) = torch.autograd.grad(-energy_between(model, leaf) - exact.log_partition(model), leaf)
+    expected = model.fields + model.couplings @ leaf.detach().numpy()
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=ROUNDING)
+
+
+def test_eq_t2_printed_density_cannot_be_normalised(rng):
+    """J has trace zero, so a positive eigenvalue λ; along its vector v, −H = s v·h + λ s²/2 grows on."""
+    for _ in range(20):
+        model = ising.gaussian(M, rng=rng)
+        values, vectors = np.linalg.eigh(model.couplings)
+        assert values.sum() == pytest.approx(0, abs=ROUNDING)
+        assert values[-1] > 0
+        far = -energy_between(model, torch.tensor(100 * vectors[:, -1])).item()
+        expected = 100 * vectors[:, -1] @ model.fields + values[-1] * 100**2 / 2
+        assert far == pytest.approx(expected, rel=1e-9)
+
+
+# ---- the noised law
+
+
+def test_eq_t3_noised_law_is_a_density():
+    """Two spins on a grid: its sum is 1, and its second moments are those of Eq. D.3."""
+    model = ising.gaussian(2, 1.5, rng=np.random.default_rng(3))
+    states, shares, kept = exact.configurations(2).astype(float), exact.probabilities(model), 0.6
+    axis, step = np.linspace(-7, 7, 57, retstep=True)
+    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    density = np.exp([log_noised(torch.tensor(x), states, np.log(shares), kept).item() for x in points])
+    weights = density * step**2
+    assert weights.sum() == pytest.approx(1, abs=1e-10)
+    second = points.T @ (weights[:, None] * points)
+    expected = kept * exact.moments(model)[1] + (1 - kept) * np.eye(2)
+    np.testing.assert_allclose(second, expected, rtol=0, atol=1e-10)
+
+
+def test_eq_19_tweedie(rng):
+    """Any prior of μ: here 30 random points and weights in three dimensions; E[μ|x] by Bayes."""
+    points, shares, s = rng.normal(size=(30, 3)), rng.dirichlet(np.ones(30)), 0.7
+    x = rng.normal(size=3)
+    leaf = torch.tensor(x, requires_grad=True)
+    squares = ((leaf - torch.tensor(points)) ** 2).sum(1)
+    torch.logsumexp(torch.log(torch.tensor(shares)) - squares / (2 * s**2), 0).backward()
+    weights = shares * np.exp(-((x - points) ** 2).sum(1) / (2 * s**2))
+    mean = weights @ points / weights.sum()
+    np.testing.assert_allclose(x + s**2 * leaf.grad.numpy(), mean, rtol=0, atol=ROUNDING)
+
+
+@LEVELS
+def test_eq_20_21_for_one_known_start(kept, rng):
+    """∇ log q(σ_t|σ_0) by autodiff gives back √ᾱ σ_0 (Eq. 20) and the very noise that was added (Eq. 21)."""
+    clean, noise = rng.choice([-1.0, 1.0], (1, M)), rng.normal(size=(1, M))
+    schedule = ddpm.NoiseSchedule([1 - kept])
+    x = ddpm.add_noise(schedule, torch.tensor(clean), torch.tensor([1]), torch.tensor(noise)).numpy()[0]
+    conditional = score(x, clean, np.ones(1), kept)  # the law of one point
+    np.testing.assert_allclose(x + (1 - kept) * conditional, np.sqrt(kept) * clean[0], atol=ROUNDING)
+    np.testing.assert_allclose(-np.sqrt(1 - kept) * conditional, noise[0], rtol=0, atol=ROUNDING)
+
+
+@LEVELS
+def test_eq_t4_t5_t6_on_average_over_the_starts(kept, model, rng):
+    """Eq. 20 and 21 averaged over p(σ_0|σ_t) hold with the score of q_t, which is the mean of the scores."""
+    x, shares = noised(model, kept, rng), exact.probabilities(model)
+    p, found = posterior(x, STATES, shares, kept), score(x, STATES, shares, kept)
+    scores = -(x - np.sqrt(kept) * STATES) / (1 - kept)  # ∇ log q(σ_t|σ_0) of each start
+    noises = (x - np.sqrt(kept) * STATES) / np.sqrt(1 - kept)
+    np.testing.assert_allclose(p @ scores, found, rtol=0, atol=ROUNDING)  # T.4
+    np.testing.assert_allclose(x + (1 - kept) * found, np.sqrt(kept) * p @ STATES, atol=ROUNDING)  # T.5
+    np.testing.assert_allclose(-np.sqrt(1 - kept) * found, p @ noises, rtol=0, atol=ROUNDING)  # T.6
+
+
+def test_eq_t7_matching_noise_matches_the_score():
+    """E‖s − ∇log q(σ_t|σ_0)‖² − E‖s − ∇log q_t‖² is one number for every s; one spin by quadrature."""
+    kept, shares, states = 0.4, np.array([0.3, 0.7]), np.array([[-1.0], [1.0]])
+    x, step = np.linspace(-9, 9, 721, retstep=True)
+    squares = (x - np.sqrt(kept) * states) ** 2 / (2 * (1 - kept))
+    joint = shares[:, None] * np.exp(-squares) / np.sqrt(2 * np.pi * (1 - kept)) * step  # (2, n)
+    conditional = -(x - np.sqrt(kept) * states) / (1 - kept)
+    marginal = (joint * conditional).sum(0) / joint.sum(0)
+    by_autodiff = [score(x[k : k + 1], states, shares, kept)[0] for k in range(0, 721, 40)]
+    np.testing.assert_allclose(marginal[::40], by_autodiff, rtol=0, atol=1e-9)
+    differences = [
+        (joint * (s - conditional) ** 2).sum() - (joint * (s - marginal) ** 2).sum()
+        for s in (np.zeros_like(x), -x, np.tanh(2 * x), marginal)
+    ]
+    np.testing.assert_allclose(differences, differences[0], rtol=1e-10)
+    assert differences[0] > 0.1
+
+
+# ---- the score of an Ising model
+
+
+@LEVELS
+def test_eq_t8_posterior_is_an_ising_model(kept, model, rng):
+    """Bayes' rule with the full squares against the library's law with extra fields."""
+    x = noised(model, kept, rng)
+    bayes = posterior(x, STATES, exact.probabilities(model), kept)
+    np.testing.assert_allclose(exact.probabilities(tilted(model, x, kept)), bayes, rtol=0, atol=ROUNDING)
+
+
+@LEVELS
+def test_eq_t9_score_is_a_magnetisation(kept, model, rng):
+    """Autodiff of the mixture of 2^M normal laws against exact.moments of one Ising model."""
+    x = noised(model, kept, rng)
+    magnetisation = exact.moments(tilted(model, x, kept))[0]
+    found = score(x, STATES, exact.probabilities(model), kept)
+    expected = (np.sqrt(kept) * magnetisation - x) / (1 - kept)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
+
+
+@LEVELS
+def test_eq_t10_best_network(kept, model, rng):
+    """ε* = (σ_t − √ᾱ m)/√(1−ᾱ) is the mean of the noises that may have been added."""
+    x = noised(model, kept, rng)
+    p = posterior(x, STATES, exact.probabilities(model), kept)
+    noises = (x - np.sqrt(kept) * STATES) / np.sqrt(1 - kept)
+    magnetisation = exact.moments(tilted(model, x, kept))[0]
+    expected = (x - np.sqrt(kept) * magnetisation) / np.sqrt(1 - kept)
+    np.testing.assert_allclose(p @ noises, expected, rtol=0, atol=ROUNDING)
+
+
+@LEVELS
+def test_eq_t11_logarithm_of_the_noised_law(kept, model, rng):
+    """log q_t as a difference of two log Z, against the mixture."""
+    x = noised(model, kept, rng)
+    mixture = log_noised(torch.tensor(x), STATES, np.log(exact.probabilities(model)), kept).item()
+    z = exact.log_partition(tilted(model, x, kept)) - exact.log_partition(model)
+    squares = (x @ x + kept * M) / (2 * (1 - kept))
+    by_z = z - squares - M / 2 * np.log(2 * np.pi * (1 - kept))
+    assert by_z == pytest.approx(mixture, abs=ROUNDING)
+
+
+def test_eq_t12_much_noise_shows_means_and_covariances(model, rng):
+    """E[σ_0|σ_t] = ⟨σ⟩ + √ᾱ Cov σ_t + O(ᾱ): half of √ᾱ, a quarter of the error."""
+    x = rng.normal(size=M)
+    first, second = exact.moments(model)
+    covariance = second - np.outer(first, first)
+
+    def error(root):
+        exact_mean = exact.moments(tilted(model, x, root**2))[0]
+        return np.abs(exact_mean - first - root * covariance @ x).max()
+
+    # the next order changes the ratio by a share of order √ᾱ |x| = 0.02
+    assert error(0.01) / error(0.005) == pytest.approx(4, rel=0.1)
+
+
+class Seen(nn.Module):
+    """The best network for the observed samples themselves, Eq. T.13."""
+
+    def __init__(self, spins, schedule):
+        super().__init__()
+        self.config = {"n_spins": spins.shape[1]}
+        self.spins = torch.tensor(spins, dtype=torch.float32)
+        self.kept = torch.tensor(schedule.alphas_bar, dtype=torch.float32)
+
+    def forward(self, x, t):
+        kept = self.kept[t - 1][:, None]
+        mean = torch.softmax(kept.sqrt() / (1 - kept) * (x @ self.spins.T), dim=1) @ self.spins
+        return (x - kept.sqrt() * mean) / (1 - kept).sqrt()
+
+
+@LEVELS
+def test_eq_t13_best_denoiser_of_the_samples(kept, rng):
+    """Weights e^{√ᾱ/(1−ᾱ) σ^k·σ_t} over the samples against the score of their noised law, by autodiff."""
+    spins, x = rng.choice([-1.0, 1.0], (30, M)), rng.normal(size=M)
+    weights = np.exp(np.sqrt(kept) / (1 - kept) * spins @ x)
+    mean = weights @ spins / weights.sum()
+    found = score(x, spins, np.full(30, 1 / 30), kept)
+    np.testing.assert_allclose(x + (1 - kept) * found, np.sqrt(kept) * mean, rtol=0, atol=ROUNDING)
+
+
+def test_eq_t13_gives_back_the_observed_samples(rng):
+    """The library's sampler with that network: every sample is an observed one, of 2^12 possible ones."""
+    spins = rng.choice([-1, 1], (20, 12))
+    schedule = ddpm.NoiseSchedule.linear()
+    settings = {"n_steps": 50, "precision": "float32", "rng": rng}
+    drawn = ddpm.to_spins(ddpm.sample(Seen(spins, schedule), schedule, 200, **settings))
+    assert (drawn[:, None] == spins).all(-1).any(1).all()  # by chance: (20/4096)^200
+    assert len(np.unique(drawn, axis=0)) > 10  # 200 draws of 20: all but surely not one of them only

@@ -1,0 +1,263 @@
+"""The equations of book/stopping_and_imputation.md: derivatives, enumeration, and laws of averages."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from ising_lib import erasure, exact, imputation, ising, stopping
+
+ROUNDING = 1e-12
+M = 5
+STATES = exact.configurations(M)
+
+
+def features(spins):
+    """O(σ) = (σ_i, σ_i σ_j for i < j), (N, L)."""
+    i, j = np.triu_indices(spins.shape[1], 1)
+    sigma = np.asarray(spins, dtype=np.float64)
+    return np.hstack([sigma, sigma[:, i] * sigma[:, j]])
+
+
+@pytest.fixture
+def model(rng):
+    return ising.gaussian(M, 1.0, 1.0, rng=rng)
+
+
+def enumerated_variance(model, beta):
+    """Var H under p^β."""
+    p, energies = exact.probabilities(model.at(beta)), ising.energy(model, STATES)
+    return p @ energies**2 - (p @ energies) ** 2
+
+
+def test_eq_s1_energy_variance_is_a_quadratic_form(model, rng):
+    """Var E = wᵀ Cov(O) w, with the covariance of the samples."""
+    spins, w = rng.choice([-1, 1], (100, M)).astype(np.int8), model.to_vector()
+    covariance = np.cov(features(spins).T, bias=True)
+    assert stopping.energy_variance(spins, model) == pytest.approx(w @ covariance @ w, abs=ROUNDING)
+
+
+def test_eq_s2_variance_is_the_slope_of_the_mean_energy(model):
+    """−d⟨H⟩/dβ = d² ln Z/dβ² by autodiff twice; C = d⟨H⟩/dT by a difference in T, for the whole system."""
+    exponents = torch.from_numpy(-ising.energy(model, STATES))
+    beta = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    [minus_mean] = torch.autograd.grad(torch.logsumexp(beta * exponents, 0), beta, create_graph=True)
+    [slope] = torch.autograd.grad(minus_mean, beta)
+    assert slope.item() == pytest.approx(enumerated_variance(model, 1.0), abs=ROUNDING)
+
+    def mean_energy(temperature):
+        return exact.probabilities(model.at(1 / temperature)) @ ising.energy(model, STATES)
+
+    d = 1e-4  # central difference: error d² ⟨E⟩'''/6 ≈ 1e-8, rounding 1e-16/d = 1e-12
+    for temperature in (1.0, 1.7):
+        heat = (mean_energy(temperature + d) - mean_energy(temperature - d)) / (2 * d)
+        expected = enumerated_variance(model, 1 / temperature) / temperature**2
+        assert heat == pytest.approx(expected, abs=1e-6)
+
+
+def test_eq_s3_variance_of_uniform_spins_is_the_squared_length(model):
+    """Var_0 E = |w|²: the line on which untrained samples begin."""
+    w = model.to_vector()
+    assert stopping.energy_variance(STATES, model) == pytest.approx(w @ w, abs=ROUNDING)
+
+
+def test_eq_s4_first_change_of_the_variance_with_cooling(model):
+    """d Var/dβ at β = 0 is 6 (Σ h h J + Σ J J J), by autodiff three times through the sum of 2^M terms."""
+    exponents = torch.from_numpy(-ising.energy(model, STATES))
+    beta = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
+    value = torch.logsumexp(beta * exponents, 0)
+    for _ in range(3):
+        [value] = torch.autograd.grad(value, beta, create_graph=True)
+    h, J = model.fields, model.couplings
+    expected = 6 * (h @ J @ h / 2 + np.trace(J @ J @ J) / 6)
+    assert value.item() == pytest.approx(expected, abs=1e-11)
+
+
+def test_eq_s4_the_variance_may_rise():
+    """Couplings that agree: at β = 1 the variance is above |w|²; couplings in conflict: below."""
+    for sign, rises in ((1, True), (-1, False)):
+        model = ising.IsingModel(np.zeros(M), 0.2 * sign * (1 - np.eye(M)))
+        assert (enumerated_variance(model, 1.0) > model.to_vector() @ model.to_vector()) == rises
+
+
+def test_eq_s4_a_fit_closes_triangles(rng):
+    """Σ h h J + Σ J J J: zero on average for random truths, larger for every fit (500 samples, ε = 0.7)."""
+
+    def third(model):
+        h, J = model.fields, model.couplings
+        return h @ J @ h / 2 + np.trace(J @ J @ J) / 6
+
+    truths = [ising.gaussian(12, 1.0, 0.2, rng=rng) for _ in range(20)]
+    fits = [erasure.fit(exact.sample(truth, 500, rng=rng), 0.7).model for truth in truths]
+    of_truths, of_fits = (np.array([third(m) for m in models]) for models in (truths, fits))
+    error = of_truths.std() / np.sqrt(20)
+    assert abs(of_truths.mean()) < 5 * error
+    assert of_fits.mean() > of_truths.mean() + 5 * error
+    assert (of_fits > of_truths).all()
+
+
+def fit_value(vector, spins, epsilon):
+    """K_f(w) = log ⟨e^{(1−ε)H}⟩_f/(1−ε): the first part of F."""
+    return np.log(np.exp(-(1 - epsilon) * features(spins) @ vector).mean()) / (1 - epsilon)
+
+
+def test_eq_s5_the_fit_weighs_the_variance(model, rng):
+    """K = ⟨H⟩ + (1−ε)/2 Var H + O((1−ε)²): halving 1−ε divides the remainder by four."""
+    spins = exact.sample(model, 300, rng=rng)
+    energies = ising.energy(model, spins)
+    remainders = [
+        fit_value(model.to_vector(), spins, 1 - d) - energies.mean() - d / 2 * energies.var()
+        for d in (0.02, 0.01)
+    ]
+    assert remainders[0] / remainders[1] == pytest.approx(4, rel=0.1)  # 1 + O(d), d · |H| ≈ 0.05
+
+
+def pairs_of_fits(rng, n_pairs):
+    """Pairs of data sets of 60 samples from one truth, and the fit of each."""
+    truth = ising.gaussian(M, rng=rng)
+    for _ in range(n_pairs):
+        first, second = (exact.sample(truth, 60, rng=rng) for _ in range(2))
+        yield first, second, erasure.fit(first, 0.6).model, erasure.fit(second, 0.6).model
+
+
+def test_eq_s6_observed_below_test(rng):
+    """F_D(w_D) ≤ F_D(w_D') for every pair; hence K of the observed below K of the test samples on average."""
+    gaps, variances = [], []
+    for first, second, own, other in pairs_of_fits(rng, 150):
+        values = [
+            fit_value(m.to_vector(), first, 0.6) + 0.3 * m.to_vector() @ m.to_vector() for m in (own, other)
+        ]
+        assert values[0] <= values[1] + 1e-9  # the fit is a minimum to residual²/ε = 1e-12
+        gaps.append(fit_value(own.to_vector(), second, 0.6) - fit_value(own.to_vector(), first, 0.6))
+        variances.append(stopping.energy_variance(second, own) - stopping.energy_variance(first, own))
+    for sample in (gaps, variances):  # the first is proved, the second is what the rule relies on
+        assert np.mean(sample) > 5 * np.std(sample) / np.sqrt(len(sample))
+
+
+def test_eq_s8_standard_error_of_a_line(rng):
+    """√((μ₄ − Var²)/N) over 4,000 data sets of 200; for normal numbers it is Var √(2/N)."""
+    model, n_samples, n_sets = ising.gaussian(8, rng=rng), 200, 4000
+    p, energies = exact.probabilities(model), ising.energy(model, exact.configurations(8))
+    centred = energies - p @ energies
+    variance, fourth = p @ centred**2, p @ centred**4
+    drawn = rng.choice(energies, (n_sets, n_samples), p=p)
+    # the standard deviation of 4,000 values is known to 1.1 %, more where their own tails are heavy; 8 %
+    expected = np.sqrt((fourth - variance**2) / n_samples)
+    assert drawn.var(1).std() == pytest.approx(expected, rel=0.08)
+    normal = rng.normal(0, np.sqrt(variance), (n_sets, n_samples))
+    assert normal.var(1).std() == pytest.approx(variance * np.sqrt(2 / n_samples), rel=0.08)
+
+
+def test_eq_s7_stopping_point_between_two_looks():
+    """Straight in log n: from 10 at n = 100 to 4 at n = 400, the line 7 is met half-way, at n = 200."""
+    stop = stopping.crossing([100, 400], [10.0, 4.0], 7.0, 5.0)
+    assert (stop.index, stop.line, stop.crossed) == (1, 7.0, True)
+    assert stop.iteration == pytest.approx(200, rel=1e-12)
+    # the observed line counts where it is the higher one
+    assert stopping.crossing([100, 400], [10.0, 4.0], 5.0, 7.0).iteration == pytest.approx(200, rel=1e-12)
+
+
+def test_eq_s10_a_mixture_meets_any_line(model, rng):
+    """Copies and noise: Var = λ V_c + (1−λ) V_0 + λ(1−λ)(Ē_c − Ē_0)², as the law of total variance says."""
+    copies = exact.sample(model, 300, rng=rng)
+    noise = rng.choice([-1, 1], (700, M)).astype(np.int8)
+    mixed = stopping.energy_variance(np.vstack([copies, noise]), model)
+    a, b = ising.energy(model, copies), ising.energy(model, noise)
+    expected = 0.3 * a.var() + 0.7 * b.var() + 0.21 * (a.mean() - b.mean()) ** 2
+    assert mixed == pytest.approx(expected, abs=ROUNDING)
+
+
+def test_eq_s9_a_biased_sampler_moves_the_stopping_point():
+    """V(n) = 10 + 30 n^{−1/2} against the line 12, with V too high by 1 %: Δ ln n = b V/|dV/d ln n|."""
+    iterations = np.geomspace(10, 10_000, 2001)
+    variance = 10 + 30 / np.sqrt(iterations)
+    true, biased = (
+        stopping.crossing(iterations, factor * variance, 12.0, 11.0).iteration for factor in (1, 1.01)
+    )
+    slope = 15 / np.sqrt(true)  # −dV/d ln n
+    # first order in b V/(V − 10) = 0.06: the next order is half of that
+    assert np.log(biased / true) == pytest.approx(0.01 * 12 / slope, rel=0.06)
+
+
+def known_and_missing(rng):
+    """One sample of which the spins 0, 2, 3 are missing."""
+    spins = rng.choice([-1, 1], M).astype(np.int8)
+    missing = np.array([0, 2, 3])
+    holes = spins.copy()
+    holes[missing] = 0
+    return spins, missing, holes
+
+
+def conditional(model, spins, missing):
+    """p(σ_m | σ_known) by Bayes from the enumerated law, over the states of the missing spins."""
+    known = np.setdiff1d(np.arange(M), missing)
+    fits = (STATES[:, known] == spins[known]).all(1)
+    p = exact.probabilities(model)[fits]
+    return STATES[fits][:, missing], p / p.sum()
+
+
+def test_eq_s11_missing_spins_are_a_smaller_ising_model(model, rng):
+    """Fields h_i + Σ_known J_ij σ_j, the same couplings."""
+    spins, missing, holes = known_and_missing(rng)
+    states, expected = conditional(model, spins, missing)
+    fields = model.fields[missing] + model.couplings[missing] @ holes
+    small = ising.IsingModel(fields, model.couplings[np.ix_(missing, missing)])
+    found = exact.probabilities(small)[exact.index(states)]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
+
+
+def test_eq_s12_argmax_is_the_mode_of_the_conditional_law(model, rng):
+    spins, missing, holes = known_and_missing(rng)
+    states, p = conditional(model, spins, missing)
+    np.testing.assert_array_equal(imputation.impute(model, holes[None])[0, missing], states[p.argmax()])
+
+
+def test_eq_s14_two_halves_make_the_whole_table(rng):
+    """All 2^5 exponents of five missing spins, from 2² and 2³ states and one product of matrices."""
+    model = ising.gaussian(5, 1.0, rng=rng)
+    table, (first, second) = imputation._table(model.fields, model.couplings)
+    assert table.shape == (4, 8)
+    for (a, x), (b, y) in itertools.product(enumerate(first), enumerate(second)):
+        whole = np.concatenate([x, y]).astype(np.int8)[None]
+        assert table[a, b] == pytest.approx(-ising.energy(model, whole)[0], abs=ROUNDING)
+
+
+def test_eq_s13_a_field_stronger_than_all_couplings_decides(rng):
+    """In 300 random systems, the spins with |f_i| > Σ_j |J_ij| have the sign of f_i in the argmax."""
+    n_decided = 0
+    for _ in range(300):
+        model = ising.gaussian(M, 0.7, 1.5, rng=rng)
+        best = STATES[exact.probabilities(model).argmax()]
+        decided = np.abs(model.fields) > np.abs(model.couplings).sum(1)
+        np.testing.assert_array_equal(best[decided], np.sign(model.fields)[decided])
+        n_decided += decided.sum()
+    assert n_decided > 100  # the statement is not empty
+
+
+def expected_scores(p, states, guess):
+    """(expected share of right spins, probability that all are right) of a guess."""
+    right = states == guess
+    return p @ right.mean(1), p @ right.all(1)
+
+
+def test_eq_s15_marginal_mode_has_the_most_right_spins(rng):
+    """Of all 2^m guesses none has more right spins, and none is wholly right more often than the argmax."""
+    differ = 0
+    for _ in range(200):
+        model = ising.gaussian(M, 3.0, 0.3, rng=rng)
+        p, holes = exact.probabilities(model), np.zeros((1, M), np.int8)
+        joint = imputation.impute(model, holes, "argmax")[0]
+        single = imputation.impute(model, holes, "marginal")[0]
+        scores = np.array([expected_scores(p, STATES, guess) for guess in STATES])
+        assert expected_scores(p, STATES, single)[0] >= scores[:, 0].max() - ROUNDING
+        assert expected_scores(p, STATES, joint)[1] >= scores[:, 1].max() - ROUNDING
+        differ += expected_scores(p, STATES, single)[0] > expected_scores(p, STATES, joint)[0] + 1e-6
+    assert differ > 5  # the two rules are not the same
+
+
+def test_eq_s16_expected_accuracy_of_the_marginal_rule(model):
+    """Its value, the mean of max(p_i, 1 − p_i) = (1 + |⟨σ_i⟩|)/2."""
+    single = imputation.impute(model, np.zeros((1, M), np.int8), "marginal")[0]
+    found = expected_scores(exact.probabilities(model), STATES, single)[0]
+    assert found == pytest.approx((1 + np.abs(exact.moments(model)[0])).mean() / 2, abs=ROUNDING)
