@@ -236,7 +236,7 @@ def held_out(parameters, spins, missing):
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Several models that filled in the same missing spins of the same samples.
+    """Several ways of filling in the same missing spins of the same samples.
 
     Attributes:
         scores: {name: Recovery}.
@@ -247,32 +247,24 @@ class Comparison:
     gains: dict
 
 
-def compare(models, spins, missing, rule="argmax"):
-    """Hide the spins marked missing, fill them in by each model, score all and compare them in pairs.
+def compare(filled, spins, scored):
+    """Score several ways of filling in the same missing spins, and compare them in pairs.
 
     Args:
-        models: {name: IsingModel}.
-        spins: (N, M) of ±1.
-        missing: (N, M) bool, at most 20 in a sample.
-        rule: as in ``imputation.impute``.
+        filled: {name: (N, M) of ±1}, from ``imputation.recover``.
+        spins: the true ones, (N, M) of ±1.
+        scored: (N, M) bool, the spins that were missing, or those among them that count.
 
     Returns:
         Comparison
     """
-    filled = imputation.recover(models, spins, missing, rule)
     return Comparison(
-        scores={name: recovery(spins, some, missing) for name, some in filled.items()},
+        scores={name: recovery(spins, some, scored) for name, some in filled.items()},
         gains={
-            (one, other): accuracy_gain(spins, filled[one], filled[other], missing)
+            (one, other): accuracy_gain(spins, filled[one], filled[other], scored)
             for one, other in itertools.permutations(filled, 2)
         },
     )
-
-
-def pooled(gains):
-    """Mean of gains over S independent seeds, (S, …, 2) from ``accuracy_gain``: means (…), errors (…)."""
-    gains = np.asarray(gains, dtype=np.float64)
-    return gains[..., 0].mean(0), np.sqrt((gains[..., 1] ** 2).sum(0)) / len(gains)
 
 
 def frequencies(spins):
@@ -289,7 +281,7 @@ def frequencies(spins):
 
 
 def total_variation(p, q):
-    """½ Σ_σ |p(σ) − q(σ)|: the share of the probability that lies on wrong configurations, 0 … 1.
+    """``½ Σ_σ |p(σ) − q(σ)|``: the share of the probability that lies on wrong configurations, 0 … 1.
 
     Args:
         p, q: (2^M,) laws; or one of them (S, 2^M), and then the result is (S,).

@@ -548,3 +548,23 @@ def histograms(ax, edges, shares, labels, role="augmented"):
         low, high = shares[:, k].min(0), shares[:, k].max(0)
         ax.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.3, linewidth=0)
     return ax
+
+
+def by_seed(ax, x, gains, role, seeds):
+    """One line per seed with error bars, each with a marker of its own; all in the colour of the role.
+
+    Args:
+        ax: where to draw.
+        x: (K,).
+        gains: (S, K, 2), values and their standard errors.
+        role: whose values.
+        seeds: S labels.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    _checks.choice("role", role, tuple(COLOURS))
+    for seed, row, marker in zip(seeds, gains, "osD^vPX" * len(gains), strict=False):
+        look = {"color": COLOURS[role], "marker": marker, "linewidth": 1.0, "capsize": 2.5}
+        ax.errorbar(x, row[:, 0], row[:, 1], label=f"seed {seed}", **look)
+    return ax

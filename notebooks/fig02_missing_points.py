@@ -163,7 +163,7 @@ for name in laws:
         display=False,
     )
     glue(
-        f"fig02_em_{short}_wins",
+        f"fig02_inferred_{short}_wins",
         f"{(distance['model of augmented'] < distance[name]).sum()} of {len(runs)}",
         display=False,
     )
@@ -173,7 +173,9 @@ glue("fig02_seen", metrics.spread(n_seen, 0), display=False)
 glue("fig02_truth_missing", metrics.spread(100 * missing["truth"], 0), display=False)
 glue("fig02_filled", metrics.spread(filled, 0), display=False)
 glue("fig02_fresh_filled", metrics.spread(fresh_filled, 0), display=False)
-glue("fig02_share", metrics.spread(100 * missing["augmented"] / missing["truth"], 0), display=False)
+share = 100 * missing["augmented"] / missing["truth"]
+glue("fig02_share", metrics.spread(share, 0), display=False)
+glue("fig02_shares", ", ".join(f"{value:.0f}" for value in share), display=False)
 glue("fig02_crossed", f"{sum(bool(run['stop_crossed']) for run in runs)} of {len(runs)}", display=False)
 glue("fig02_kept", ", ".join(f"{run['iterations'][run['stop_index']]:,}" for run in runs), display=False)
 glue("fig02_mse_observed", metrics.spread(error["observed"], 3), display=False)
@@ -204,7 +206,7 @@ for name, title in (
 ):
     plotting.law(axes[name], truth[0], laws[name][0], seen[0], roles[name], 0.3 / n_kept)
     axes[name].set(title=title, ylabel="probability")
-axes["augmented"].legend(loc="upper right", ncols=3, markerscale=2, columnspacing=1)
+axes["augmented"].legend(loc="upper right", markerscale=2)
 axes["model of augmented"].set_xlabel("configurations, the lowest true energy first")
 labels = [name.replace("model of ", "Erasure Machine,\n") for name in laws]
 values = [missing["truth"], *(missing[name] for name in laws)]
@@ -222,7 +224,39 @@ _ = axes["distance"].set_xlabel("total variation distance from the truth")
 #
 # ## What to see, and whether the claim holds
 #
-# TODO
+# **Most points are missing.** The observed samples hit {glue:text}`fig02_seen:s` of the configurations. The
+# others carry {glue:text}`fig02_truth_missing:s` per cent of the true probability (mean over seeds, smallest
+# and largest).
+#
+# **They are filled in, but too little.** Of the augmented samples {glue:text}`fig02_augmented_missing:s` per
+# cent lie there, which is {glue:text}`fig02_share:s` per cent of what is due. They hit
+# {glue:text}`fig02_filled:s` per cent of the missing points; as many fresh samples of the truth hit
+# {glue:text}`fig02_fresh_filled:s`. The rest repeats what was observed, more often than the truth would. How
+# much differs from seed to seed, and so does the end of the training: after {glue:text}`fig02_kept:s`
+# iterations, in the order of the seeds, with {glue:text}`fig02_shares:s` per cent of what is due. The rule
+# ended it in {glue:text}`fig02_crossed:s` seeds; otherwise the last checkpoint was kept.
+#
+# **The law comes nearer to the truth.** The distance falls from {glue:text}`fig02_observed_distance:s` for the
+# observed frequencies to {glue:text}`fig02_augmented_distance:s` for the augmented ones, in
+# {glue:text}`fig02_observed_wins:s` seeds. The network does more than blur: smoothing gives
+# {glue:text}`fig02_smoothed_missing:s` per cent of the probability to the missing points, about what is
+# due, but often to the wrong ones, and ends at {glue:text}`fig02_smoothed_distance:s`. The augmented samples are
+# nearer to the truth in {glue:text}`fig02_smoothed_wins:s` seeds. Still they are not fresh samples, which
+# would be at {glue:text}`fig02_fresh_distance:s`.
+#
+# **The inferred model comes nearer, too.** The model that the Erasure Machine infers from so few observed
+# samples is at {glue:text}`fig02_em_observed_distance:s`, hardly better than counting them: it gives too much
+# to the lowest energies. From augmented samples it is at {glue:text}`fig02_em_augmented_distance:s`, nearer in
+# {glue:text}`fig02_inferred_em_observed_wins:s` seeds. The Kullback–Leibler divergence of the truth from it
+# falls from {glue:text}`fig02_em_observed_kl:s` to {glue:text}`fig02_em_augmented_kl:s` nats, the error of
+# Eq. (23) only from {glue:text}`fig02_mse_observed:s` to {glue:text}`fig02_mse_augmented:s`.
+#
+# **But the observed samples held more than that.** Maximum likelihood, from the same samples and without a
+# network, comes to {glue:text}`fig02_likelihood_distance:s` and {glue:text}`fig02_likelihood_kl:s` nats. The
+# Erasure Machine on augmented samples is better in {glue:text}`fig02_inferred_likelihood_wins:s` seeds.
+# Likelihood knows that the law is an Ising model, and the network does not; but the Erasure Machine knows it
+# as well. So the claim holds against the samples and against the method that it is made for. It does not
+# hold against the best use of the same samples, which can be computed for so small a system.
 
 # %% tags=["remove-input"]
 Markdown(provenance.table(runs, "fig02_missing_points", preset))

@@ -50,7 +50,7 @@ seeds = [0, 1, 2]
 # ## The walk
 #
 # At each checkpoint the run generates `n_monitor` samples and keeps a histogram of their outputs before the
-# threshold: {data}`analog <ising_lib.experiments.watch>`, 60 bins from −1.5 to 1.5. Values beyond the ends are counted in the outermost bins.
+# threshold: `analog` of {func}`ising_lib.experiments.watch`, 60 bins from −1.5 to 1.5. Values beyond the ends are counted in the outermost bins.
 
 # %%
 import matplotlib.pyplot as plt

@@ -233,3 +233,40 @@ def test_compute_refuses_what_is_no_config(config):
     assert result.exit_code == 2
     [line] = result.stderr.splitlines()
     assert line.startswith("error: CONFIG must be a run's config as JSON: ")
+
+
+def test_plan_lists_each_run_once_with_its_figures(monkeypatch, tmp_path):
+    """Two figures share a run; what is stored is said; parameters reach the notebooks."""
+    monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path))
+    monkeypatch.setenv("ISING_LIB_RESULTS", "")
+    configs = [experiments.Augmentation(seed=seed) for seed in (0, 1)]
+    keys = [store.key(experiments.describe(config)) for config in configs]
+    store.write(experiments.describe(configs[1]), {"a": 1.0}, {})
+    asked = []
+
+    def planned(name, values):
+        asked.append((name, values))
+        return configs if name.startswith("fig07") else configs[1:]
+
+    monkeypatch.setattr(notebooks, "plan", planned)
+    arguments = ["plan", "fig07", "fig08", "--preset", "quick", "-p", "n_spins=7"]
+    result = CliRunner().invoke(cli.app, arguments)
+    assert result.exit_code == 0, (result.output, result.exception)
+    rows = [line.split(maxsplit=4) for line in result.stdout.splitlines()]
+    assert rows == [
+        [keys[0], "missing", "seed", "0", "fig07"],
+        [keys[1], "stored", "seed", "1", "fig07, fig08"],
+    ]
+    assert [name for name, _ in asked] == ["fig07_early_stopping", NAME]
+    assert all((values["n_spins"], values["preset"]) == (7, "quick") for _, values in asked)
+    asked.clear()
+    CliRunner().invoke(cli.app, ["plan"])
+    assert [name for name, _ in asked] == notebooks.names()
+
+
+@pytest.mark.parametrize("arguments", [["fig99"], ["fig08", "-p", "n_spin=3"], ["--preset", "quik"]])
+def test_plan_refuses_what_it_does_not_know(arguments):
+    result = CliRunner().invoke(cli.app, ["plan", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    assert line.startswith("error: unknown ")

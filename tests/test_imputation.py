@@ -1,6 +1,5 @@
 """Imputation against the conditional law, taken from the enumeration of all 2^8 states."""
 
-import itertools
 
 import numpy as np
 import pytest

@@ -248,29 +248,16 @@ def test_held_out_scores_by_enumeration(rng):
     assert predicted.argmax() == 1, "the model that made the samples predicts them best"
 
 
-def test_comparison_scores_what_each_model_fills_in(rng):
-    """Each model by itself, each pair of them both ways round, by either rule."""
+def test_comparison_scores_each_and_compares_each_pair(rng):
+    """Both ways round, and on the spins that count alone."""
     spins = rng.choice([-1, 1], (50, 6))
-    missing = imputation.random_mask(spins.shape, 4, rng=rng)
-    models = {name: ising.gaussian(6, 1.5, rng=rng) for name in "abc"}
-    for rule in ("argmax", "marginal"):
-        filled = {
-            name: imputation.impute(model, np.where(missing, 0, spins), rule)
-            for name, model in models.items()
-        }
-        found = metrics.compare(models, spins, missing, rule)
-        assert found.scores == {name: metrics.recovery(spins, filled[name], missing) for name in "abc"}
-        assert set(found.gains) == {(a, b) for a in "abc" for b in "abc" if a != b}
-        for (one, other), gain in found.gains.items():
-            assert gain == metrics.accuracy_gain(spins, filled[one], filled[other], missing)
-
-
-def test_pooled_gains_by_hand():
-    """Three seeds, two numbers of missing spins: mean of the gains, √(Σ s²)/3 of their errors."""
-    gains = [[(1, 3), (0, 0)], [(2, 4), (0, 2)], [(6, 0), (3, 1)]]
-    mean, error = metrics.pooled(gains)
-    np.testing.assert_allclose(mean, [3, 1], rtol=ROUNDING)
-    np.testing.assert_allclose(error, [5 / 3, np.sqrt(5) / 3], rtol=ROUNDING)
+    filled = {name: np.where(rng.random(spins.shape) < 0.2, -spins, spins) for name in "abc"}
+    scored = rng.random(spins.shape) < 0.5
+    found = metrics.compare(filled, spins, scored)
+    assert found.scores == {name: metrics.recovery(spins, filled[name], scored) for name in "abc"}
+    assert set(found.gains) == {(a, b) for a in "abc" for b in "abc" if a != b}
+    for (one, other), gain in found.gains.items():
+        assert gain == metrics.accuracy_gain(spins, filled[one], filled[other], scored)
 
 
 def test_frequencies_by_counting():

@@ -121,3 +121,19 @@ def test_spikes_stand_at_their_time_and_neuron():
     assert ax.get_xlim() == (0, 0.08)
     assert ax.get_ylim() == (4, 0)  # the first on top
     plt.close(fig)
+
+
+def test_by_seed_draws_each_seed_with_its_errors():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    gains = np.array([[[1.0, 0.1], [2.0, 0.2]], [[-1.0, 0.3], [0.0, 0.4]]])
+    assert plotting.by_seed(ax, [3, 5], gains, "augmented", [0, 7]) is ax
+    assert [bars.get_label() for bars in ax.containers] == ["seed 0", "seed 7"]
+    for (line, _, (bars,)), expected in zip(ax.containers, gains, strict=True):
+        np.testing.assert_allclose(line.get_ydata(), expected[:, 0])
+        ends = np.array(bars.get_segments())[:, :, 1]  # (K, 2)
+        np.testing.assert_allclose(np.diff(ends).ravel(), 2 * expected[:, 1])
+        np.testing.assert_allclose(ends.mean(1), expected[:, 0], atol=1e-15)
+    assert len({line.get_marker() for line, *_ in ax.containers}) == 2
+    plt.close(fig)

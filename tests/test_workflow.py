@@ -186,7 +186,8 @@ def test_killed_three_times_it_ends_as_if_undisturbed(start, book, tmp_path, mon
     process, log = start(book)
     kill_when(lambda: "rule compute:" in log.read_text(), process, log)  # a job begins
     configs = {key(config(seed)): config(seed) for seed in (0, 1, 2)}
-    assert first.keys() <= published().keys() < configs.keys()
+    # Snakemake may have taken away again what it had not yet noted as done; the cache still holds it
+    assert published().keys() < configs.keys()
 
     output_of(*start(book))
     last = published()

@@ -1,0 +1,256 @@
+"""The equations of book/analog_bits.md: threshold, network, and the sampler in few steps."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from ising_lib import ddpm, denoisers, exact, ising
+from ising_lib.denoisers import torch_generator
+
+FALSE_ALARM = 1e-4  # probability that a correct law fails one test, over all comparisons in it
+ROUNDING = 1e-11
+M = 4
+STATES = exact.configurations(M).astype(np.float64)
+
+
+@pytest.fixture
+def model(rng):
+    return ising.gaussian(M, 1.5, rng=rng)
+
+
+def tilted(model, y):
+    return ising.IsingModel(model.fields + y, model.couplings)
+
+
+# ---- bits
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_eq_a1_guess_is_a_probability(kept, model, rng):
+    """With the best network, (σ̂_0 + 1)/2 is P(σ_0 = +1 | σ_t) by Bayes' rule, one spin at a time."""
+    x = rng.normal(size=M)
+    weights = exact.probabilities(model)
+    weights = weights * np.exp(-((x - np.sqrt(kept) * STATES) ** 2).sum(1) / (2 * (1 - kept)))
+    up = [weights[STATES[:, i] > 0].sum() / weights.sum() for i in range(M)]
+    magnetisation = exact.moments(tilted(model, np.sqrt(kept) / (1 - kept) * x))[0]
+    noise = (x - np.sqrt(kept) * magnetisation) / np.sqrt(1 - kept)  # ε*, Eq. T.10
+    guess = (x - np.sqrt(1 - kept) * noise) / np.sqrt(kept)
+    np.testing.assert_allclose((1 + guess) / 2, up, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.8])
+def test_eq_a2_signs_that_noise_turns(kept, rng):
+    """The share of wrong signs after the library's noise and threshold, within its standard error."""
+    n = 100_000
+    clean = torch.tensor(rng.choice([-1.0, 1.0], (n, 1)))
+    x = ddpm.add_noise(
+        ddpm.NoiseSchedule([1 - kept]), clean, torch.tensor([1]), torch.tensor(rng.normal(size=(n, 1)))
+    )
+    wrong = (ddpm.to_spins(x.numpy()) != clean.numpy()).mean()
+    expected = stats.norm.cdf(-np.sqrt(kept / (1 - kept)))
+    limit = stats.norm.isf(FALSE_ALARM / 6) * np.sqrt(expected * (1 - expected) / n)
+    assert wrong == pytest.approx(expected, abs=limit)
+
+
+def test_eq_a2_the_first_step_turns_no_sign():
+    """Of the library's schedule: √(ᾱ_1/(1−ᾱ_1)) is a hundred standard deviations, to half a percent."""
+    kept = ddpm.NoiseSchedule.linear().alphas_bar[0]
+    assert np.sqrt(kept / (1 - kept)) == pytest.approx(100, rel=0.005)
+
+
+# ---- the network
+
+
+@pytest.mark.parametrize("width", [4, 100])
+def test_eq_a3_embedding(width):
+    """Entry by entry: sines, then cosines, of t ω_k."""
+    table = denoisers.sinusoidal_embedding(50, width).numpy()
+    assert table.shape == (51, width)
+    half = width // 2
+    for t in (0, 1, 7, 50):
+        for k in range(half):
+            omega = 10_000 ** (-k / (half - 1))
+            assert table[t, k] == pytest.approx(np.sin(t * omega), abs=1e-6)  # float32
+            assert table[t, half + k] == pytest.approx(np.cos(t * omega), abs=1e-6)
+
+
+@pytest.mark.parametrize(("n_spins", "n_steps"), [(40, 100), (40, 1000), (20, 100)])
+def test_eq_a4_number_of_parameters(n_spins, n_steps):
+    network = denoisers.ResidualMLP(n_spins, n_steps, rng=np.random.default_rng(0))
+    expected = 385 * n_spins + 256 * n_steps + 4_515_968
+    assert sum(p.numel() for p in network.parameters()) == expected
+
+
+def test_eq_a4_is_the_sum_over_the_layers():
+    """A layer a → b has (a + 1) b numbers; the layers are those of Appendix B, listed by hand."""
+
+    def layer(a, b):
+        return (a + 1) * b
+
+    def block(a, b):
+        return layer(a, b) + layer(256, b) + layer(b, b) + (layer(a, b) if a != b else 0)
+
+    blocks = [(128, 256), (256, 512), (512, 512), (512, 512), (1024, 512), (1024, 256), (512, 128)]
+    for n_spins, n_steps in ((40, 100), (7, 30)):
+        total = layer(n_steps, 256) + layer(256, 256) + layer(n_spins, 128) + layer(256, n_spins)
+        total += sum(block(a, b) for a, b in blocks)
+        assert total == 385 * n_spins + 256 * n_steps + 4_515_968
+
+
+# ---- fewer steps
+
+
+def levels(schedule):
+    """ᾱ_0 … ᾱ_T, with ᾱ_0 = 1."""
+    return np.concatenate([[1.0], schedule.alphas_bar])
+
+
+def test_eq_a5_a_chosen_step_is_a_step_of_a_shorter_schedule():
+    """With α = ᾱ_t/ᾱ_r the chosen levels are a schedule of their own, with the same Eq. 32 and 33."""
+    schedule = ddpm.NoiseSchedule.linear()
+    chosen = schedule.subsequence(50)
+    kept = schedule.alphas_bar[chosen - 1]
+    after = np.concatenate([[1.0], kept[:-1]])
+    shorter = ddpm.NoiseSchedule(1 - kept / after)
+    np.testing.assert_allclose(shorter.alphas_bar, kept, rtol=1e-10)  # a product of 50 numbers
+    network, settings = Tilting(M), {"order": 1, "precision": "float32"}
+    # the same network in steps of either schedule: it must be told the step's number in its own count
+    network.number = {int(t): k for k, t in enumerate(chosen, start=1)}
+    first = ddpm.sample(network, schedule, 64, n_steps=50, rng=np.random.default_rng(1), **settings)
+    network.number = {k: k for k in range(1, 51)}
+    second = ddpm.sample(network, shorter, 64, n_steps=50, rng=np.random.default_rng(1), **settings)
+    np.testing.assert_allclose(first, second, rtol=0, atol=1e-4)  # float32, 50 steps
+
+
+class Tilting(nn.Module):
+    """ε̂ of two arguments: any smooth function will do."""
+
+    def __init__(self, n_spins):
+        super().__init__()
+        self.config, self.number = {"n_spins": n_spins}, {}
+
+    def forward(self, x, t):
+        return 0.6 * x + 0.3 * torch.sin(x + 0.1 * self.number.get(int(t[0]), int(t[0])))
+
+
+@pytest.mark.parametrize("n_steps", [10, 50])
+def test_eq_a6_even_angles(n_steps):
+    """√ᾱ = cos φ and √(1−ᾱ) = sin φ; chosen steps lie within half a step of t of the even angles."""
+    schedule = ddpm.NoiseSchedule.linear()
+    angle = np.arctan2(np.sqrt(1 - schedule.alphas_bar), np.sqrt(schedule.alphas_bar))
+    np.testing.assert_allclose(np.cos(angle) ** 2, schedule.alphas_bar, rtol=0, atol=1e-12)
+    even = angle[-1] * np.arange(1, n_steps + 1) / n_steps
+    chosen = angle[schedule.subsequence(n_steps) - 1]
+    np.testing.assert_allclose(chosen, even, rtol=0, atol=np.diff(angle).max() / 2)
+
+
+# ---- second order
+
+
+@pytest.mark.parametrize(("t", "r"), [(900, 700), (400, 399), (100, 20), (5, 1)])
+def test_eq_a7_a_step_in_the_field(t, r):
+    """Eq. 32 and 33 between t and r, times √ᾱ_r/(1−ᾱ_r): y_r = y_t + (κ_r − κ_t) σ̂_0 + √(κ_r − κ_t) z."""
+    bar = levels(ddpm.NoiseSchedule.linear())
+    a, kappa = bar[t] / bar[r], bar / (1 - bar + (bar == 1))
+    scale = np.sqrt(bar) / (1 - bar + (bar == 1))  # y = scale σ
+    x, guess = 0.7, -0.4
+    mean = np.sqrt(a) * (1 - bar[r]) / (1 - bar[t]) * x + (1 - a) * np.sqrt(bar[r]) / (1 - bar[t]) * guess
+    variance = (1 - a) * (1 - bar[r]) / (1 - bar[t])
+    gain = kappa[r] - kappa[t]
+    assert scale[r] * mean == pytest.approx(scale[t] * x + gain * guess, rel=1e-9)
+    assert scale[r] ** 2 * variance == pytest.approx(gain, rel=1e-9)
+
+
+def test_eq_a8_field_walks_along_the_magnetisation(model, rng):
+    """The law of y = κσ_0 + √κ z solves the Fokker-Planck equation of dy = m(h + y) dκ + dW.
+
+    ∂_κ q = −∇·(m q) + ½ Δq, divided by q; all derivatives by autodiff of the enumerated mixture.
+    """
+    states, log_p = torch.tensor(STATES), torch.tensor(np.log(exact.probabilities(model)))
+
+    def log_q(y, kappa):
+        squares = ((y - kappa * states) ** 2).sum(1)
+        return torch.logsumexp(log_p - squares / (2 * kappa), 0) - M / 2 * torch.log(kappa)
+
+    def magnetisation(y):
+        return torch.softmax(log_p + states @ y, 0) @ states
+
+    for kappa in (0.3, 1.0, 4.0):
+        y, clock = torch.tensor(rng.normal(size=M)), torch.tensor(kappa, dtype=torch.float64)
+        change = torch.autograd.functional.jacobian(lambda k, y=y: log_q(y, k), clock)
+        slope = torch.autograd.functional.jacobian(lambda y, k=clock: log_q(y, k), y)
+        laplacian = torch.autograd.functional.hessian(lambda y, k=clock: log_q(y, k), y).trace()
+        divergence = torch.autograd.functional.jacobian(magnetisation, y).trace()
+        m = magnetisation(y)
+        np.testing.assert_allclose(m, exact.moments(tilted(model, y.numpy()))[0], atol=ROUNDING)
+        right = -divergence - m @ slope + (laplacian + slope @ slope) / 2
+        assert change.item() == pytest.approx(right.item(), abs=1e-9)
+
+
+def test_eq_a9_integral_of_a_straight_line():
+    """∫ 2e^{2λ} (λ − λ_t) dλ in closed form, and its difference from half the gap times κ_r − κ_t: ℓ³/3."""
+    low = -0.3
+    for gap in (0.1, 0.02):
+        nodes, weights = np.polynomial.legendre.leggauss(12)
+        at = low + gap * (nodes + 1) / 2
+        integral = weights @ (2 * np.exp(2 * at) * (at - low)) * gap / 2
+        closed = np.exp(2 * low) * (np.exp(2 * gap) * (gap - 0.5) + 0.5)
+        assert integral == pytest.approx(closed, rel=1e-9)  # of order gap², from terms of order one
+        simple = gap / 2 * (np.exp(2 * (low + gap)) - np.exp(2 * low))
+        assert integral - simple == pytest.approx(np.exp(2 * low) * gap**3 / 3, rel=2.5 * gap)
+
+
+def test_eq_a10_is_the_second_order_of_the_library():
+    """Its way from noise to spins, rebuilt from the same draws: Eq. 32 with the bent guess, and Eq. 33."""
+    schedule, network = ddpm.NoiseSchedule.linear(), Tilting(3)
+    settings = {"n_steps": 12, "order": 2, "precision": "float32"}
+    steps, states = ddpm.trajectory(network, schedule, 9, rng=np.random.default_rng(5), **settings)
+    random = torch_generator(np.random.default_rng(5))
+    x, bar, before = torch.randn((9, 3), generator=random).double(), levels(schedule), None
+    logarithm = np.log(bar[1:] / (1 - bar[1:])) / 2
+    for k, (t, r) in enumerate(itertools.pairwise(steps)):
+        np.testing.assert_allclose(states[k], x, rtol=0, atol=1e-4)  # float32, 12 steps
+        a = bar[t] / bar[r]
+        noise = network(x, torch.tensor([t]))
+        guess = (x - np.sqrt(1 - bar[t]) * noise) / np.sqrt(bar[t])
+        bent = guess
+        if before is not None and r > 0:
+            s, last = before
+            gap, past = logarithm[r - 1] - logarithm[t - 1], logarithm[t - 1] - logarithm[s - 1]
+            bent = guess + (guess - last) * gap / (2 * past)
+        before = t, guess
+        x = np.sqrt(a) * (1 - bar[r]) / (1 - bar[t]) * x + (1 - a) * np.sqrt(bar[r]) / (1 - bar[t]) * bent
+        if r > 0:
+            spread = np.sqrt((1 - a) * (1 - bar[r]) / (1 - bar[t]))
+            x = x + spread * torch.randn(x.shape, generator=random).double()
+    np.testing.assert_allclose(states[-1], x, rtol=0, atol=1e-4)
+
+
+def variance_after(n_steps, order, s2=0.25, low=-3.0, high=2.0):
+    """Var y at the end of n_steps even steps of λ, for N(0, s²) data, where m = s² y/(1 + κ s²)."""
+    logarithm = np.linspace(low, high, n_steps + 1)
+    kappa = np.exp(2 * logarithm)
+    answer = s2 / (1 + kappa * s2)
+    # the state is (y, the guess before)
+    covariance = np.diag([kappa[0] ** 2 * s2 + kappa[0], 0.0])
+    for k in range(n_steps):
+        gain = kappa[k + 1] - kappa[k]
+        bend = 0.5 if order == 2 and k > 0 else 0.0  # even steps: ℓ_next/(2 ℓ_before) = 1/2
+        step = np.array([[1 + gain * answer[k] * (1 + bend), -gain * bend], [answer[k], 0.0]])
+        covariance = step @ covariance @ step.T
+        covariance[0, 0] += gain
+    return covariance[0, 0], kappa[-1] ** 2 * s2 + kappa[-1]
+
+
+def test_eq_a10_halves_become_quarters():
+    """Twice the steps: half the error for order 1, a quarter for order 2, to the next order in a step."""
+    errors = {}
+    for order in (1, 2):
+        errors[order] = [abs(np.subtract(*variance_after(n, order))) for n in (200, 400, 800)]
+    assert errors[1][1] / errors[1][2] == pytest.approx(2, rel=0.05)
+    assert errors[2][1] / errors[2][2] == pytest.approx(4, rel=0.1)
+    assert errors[2][0] < errors[1][0] / 3
