@@ -1,6 +1,5 @@
 """Imputation against the conditional law, taken from the enumeration of all 2^8 states."""
 
-
 import numpy as np
 import pytest
 from scipy import stats

@@ -244,6 +244,15 @@ def test_plan_is_what_the_notebook_would_compute(small):
         notebooks.plan(small)
 
 
+def test_plan_executes_where_the_notebook_does(small):
+    """In the notebooks' folder, as papermill: files are found there."""
+    where = WITH_RUNS.replace("runs =", f"open('{small}.py').close()\nruns =")
+    (notebooks.FOLDER / f"{small}.py").write_text(SMALL + where)
+    before = os.getcwd()
+    assert len(notebooks.plan(small)) == 1
+    assert os.getcwd() == before
+
+
 def test_the_cost_page_is_what_the_runs_say():
     """Written by every refresh: each run of the plans, all of them stored."""
     page = (ROOT / "book" / "runs.md").read_text()
