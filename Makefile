@@ -41,7 +41,7 @@ test: .venv/installed ## pytest, nbval on every notebook, papermill on every not
 	$(call step,nbval: every notebook gives the outputs it shows,\
 	  $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout 300 \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider $(NOTEBOOKS))
-	$(call step,papermill: every notebook computes at the quick preset's sizes,$(BIN)/pytest tests/quick.py)
+	$(call step,papermill: every notebook computes at the quick preset's sizes,$(BIN)/pytest -n 2 tests/quick.py)
 
 lint: .venv/installed ## format and check the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

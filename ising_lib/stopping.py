@@ -46,7 +46,7 @@ def energy_variance(spins, model):
 def crossing(iterations, variance, test_line, observed_line):
     """The thesis's stopping rule: stop where Var E of the samples comes down to the test line.
 
-    Early samples are nearly random and their variance is high; it falls as training goes on, through
+    Half-trained networks make samples whose variance is too high; it falls as training goes on, through
     that of fresh test samples, towards that of the observed samples, which the network ends by copying.
     The observed line is a floor: below it the network has overfitted, whatever the test line says.  So
     the line to meet is the higher of the two.  Thesis Sec. 3.2, Fig. 7b and 13.
