@@ -406,10 +406,10 @@ class Linear(nn.Module):
 
 def test_eq_22_44_is_the_loss_of_the_library(rng):
     """ε̂ = c σ_t has E (ε̄ − ε̂)² = c² ᾱ_t + (1 − c √(1−ᾱ_t))² per spin, averaged over t."""
-    c, bar, n = 0.6, SHORT.alphas_bar, 6000
+    c, bar, n = 0.2, SHORT.alphas_bar, 6000
     spins = rng.choice([-1, 1], (n, 3))
     loss = ddpm.denoising_loss(Linear(c, 3), SHORT, spins, rng=rng, precision="float32")
-    # one residual is a c √ᾱ ± normal, of square mean below 1 and square deviation below √2; 4·3·6000 of them
+    # one squared residual has a mean below 1 and a standard deviation below √2; 4·3·6000 of them
     expected = (c**2 * bar + (1 - c * np.sqrt(1 - bar)) ** 2).mean()
     limit = stats.norm.isf(FALSE_ALARM / 2) * np.sqrt(2 / (4 * 3 * n))
     assert loss == pytest.approx(expected, abs=limit)
