@@ -540,11 +540,12 @@ def histograms(ax, edges, shares, labels, role="augmented"):
     shares = np.asarray(shares)
     full = np.array(mpl.colors.to_rgb(COLOURS[role]))
     dashes = [":", "--", "-"] * len(labels)
-    strengths = np.linspace(0.45, 1.0, len(labels))
+    strengths = np.linspace(0.6, 1.0, len(labels))
     for k, (strength, label) in enumerate(zip(strengths, labels, strict=True)):
         color = 1 - strength * (1 - full)
         style = dashes[(k - len(labels)) % 3]
-        ax.stairs(shares[:, k].mean(0), edges, baseline=None, color=color, linestyle=style, label=label)
+        look = {"color": color, "linestyle": style, "linewidth": 1.6}
+        ax.stairs(shares[:, k].mean(0), edges, baseline=None, label=label, **look)
         low, high = shares[:, k].min(0), shares[:, k].max(0)
         ax.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.3, linewidth=0)
     return ax

@@ -19,7 +19,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_computes_without_stored_runs(notebook, tmp_path, monkeypatch, request):
-    if "retina" in notebook.stem:
+    if "retina" in notebook.stem or "imputation" in notebook.stem:
         request.getfixturevalue("recording")
     monkeypatch.setenv("ISING_LIB_RESULTS", "")
     monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path / "cache"))

@@ -137,3 +137,105 @@ def test_by_seed_draws_each_seed_with_its_errors():
         np.testing.assert_allclose(ends.mean(1), expected[:, 0], atol=1e-15)
     assert len({line.get_marker() for line, *_ in ax.containers}) == 2
     plt.close(fig)
+
+
+def axes(n=1, **settings):
+    """``n`` Axes in a figure of their own."""
+    import matplotlib.pyplot as plt
+
+    found = plt.subplots(1, n, **settings)[1]
+    plt.close()
+    return found
+
+
+def test_film_shows_the_states_in_order(rng):
+    states = rng.normal(size=(3, 4, 5))
+    shown = plotting.film(axes(3), states, "abc")
+    for ax, state, title in zip(shown, states, "abc", strict=True):
+        [image] = ax.images
+        np.testing.assert_array_equal(image.get_array(), state)
+        assert image.get_clim() == (-2, 2)
+        assert ax.get_title() == title
+    with pytest.raises(ValueError, match="argument"):
+        plotting.film(axes(2), states, "abc")
+
+
+def test_couplings_above_the_diagonal_and_their_errors_below():
+    couplings, truth = np.array([[0, 3.0], [3.0, 0]]), np.array([[0, 1.0], [1.0, 0]])
+    image = plotting.inferred_and_error(axes(), couplings, truth, 4)
+    np.testing.assert_array_equal(image.get_array(), [[0, 3], [2, 0]])
+    assert image.get_clim() == (-4, 4)
+
+
+def test_pipeline_holds_what_it_was_given(rng):
+    import matplotlib.pyplot as plt
+
+    observed, augmented = np.ones((6, 4)), -np.ones((9, 4))
+    noised, denoised = rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 3, 4))
+    matrices = [couplings + couplings.T for couplings in np.triu(rng.normal(size=(3, 4, 4)), 1)]
+    fig = plotting.pipeline(observed, noised, denoised, "abcde", augmented, matrices, "ABCDE")
+    plt.close(fig)
+    shown = [ax.images[0].get_array() for ax in fig.axes if ax.images]
+    np.testing.assert_array_equal(shown[0], np.ones((6, 4)))  # white
+    np.testing.assert_array_equal(shown[1], np.zeros((9, 4)))  # black
+    np.testing.assert_array_equal(shown[2:7], [*noised, *denoised])
+    np.testing.assert_array_equal(shown[8], matrices[1])
+    upper = np.triu_indices(4)
+    for image, inferred in ((shown[7], matrices[0]), (shown[9], matrices[2])):
+        np.testing.assert_array_equal(image[upper], inferred[upper])
+        np.testing.assert_array_equal(image.T[upper], (inferred - matrices[1])[upper])
+    lefts = [ax.get_position().x0 for ax in fig.axes if ax.get_title() in list("abcde")]
+    assert lefts == sorted(lefts)
+    inside = fig.bbox.expanded(1.001, 1.001)
+    assert all(inside.contains(*corner) for ax in fig.axes for corner in ax.bbox.corners())
+
+
+def test_denoising_film_shows_state_and_signs_of_each_frame(rng):
+    states = rng.normal(size=(3, 2, 5))
+    film = plotting.denoising_film(states, ["t = 2", "t = 1", "t = 0"])
+    for frame, state in enumerate(states):
+        film._func(frame)
+        left, right = film._fig.axes
+        np.testing.assert_array_equal(left.images[0].get_array(), state)
+        np.testing.assert_array_equal(right.images[0].get_array(), 2 * np.sign(state))
+        assert left.get_title() == f"t = {2 - frame}"
+    plotting.player(film, "fig99_film")
+
+
+def test_law_orders_by_the_truth_and_tells_observed_from_missing():
+    truth, found = np.array([0.1, 0.6, 0.3]), np.array([0.0, 0.5, 0.5])
+    observed = np.array([False, True, True])
+    ax = plotting.law(axes(), truth, found, observed, "augmented", floor=0.01)
+    missing, seen, line = ax.lines
+    assert (list(missing.get_xdata()), list(missing.get_ydata())) == ([3], [0.01])  # none: at the floor
+    assert (list(seen.get_xdata()), list(seen.get_ydata())) == ([1, 2], [0.5, 0.5])
+    np.testing.assert_array_equal(line.get_ydata(), [0.6, 0.3, 0.1])
+    assert missing.get_markerfacecolor() == "white" != seen.get_markerfacecolor()
+    with pytest.raises(ValueError, match="role must be one of"):
+        plotting.law(axes(), truth, found, observed, "nobody", 0.01)
+
+
+def test_seeds_by_row_has_a_dot_per_seed_and_the_mean():
+    ax = plotting.seeds_by_row(axes(), [[1, 2], [4, 8]], ["one", "two"], ["observed", "augmented"])
+    dots, means = ax.lines[::2], ax.lines[1::2]
+    assert [list(dot.get_xdata()) for dot in dots] == [[1, 2], [4, 8]]
+    assert [list(mean.get_xdata()) for mean in means] == [[1.5], [6]]
+    assert [list(mean.get_ydata()) for mean in means] == [[0], [1]]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["one", "two"]
+    assert ax.get_ylim() == (1.5, -0.5), "the first row is on top"
+
+
+def test_analog_bits_become_spins_by_their_sign():
+    values = np.array([0.9, -1.1, 0.0, -0.01])
+    high, low = plotting.analog_bits(axes(2), values)
+    np.testing.assert_array_equal(low.images[0].get_array(), [[1, 0, 1, 0]])
+    np.testing.assert_array_equal(high.lines[0].get_ydata(), values)
+
+
+def test_histograms_are_means_over_seeds_with_their_range():
+    shares = np.array([[[0.2, 0.8], [0.5, 0.5]], [[0.4, 0.6], [0.5, 0.5]]])  # two seeds, two moments
+    ax = plotting.histograms(axes(), [0, 1, 2], shares, ["early", "late"])
+    line, band, later, _ = (patch.get_data() for patch in ax.patches)
+    np.testing.assert_allclose(line.values, [0.3, 0.7])
+    np.testing.assert_allclose((band.baseline, band.values), ([0.2, 0.6], [0.4, 0.8]))
+    np.testing.assert_allclose(later.values, [0.5, 0.5])
