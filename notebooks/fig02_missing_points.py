@@ -220,10 +220,9 @@ _ = axes["distance"].set_xlabel("total variation distance from the truth")
 
 # %% [markdown]
 # Left: one seed. Each dot is a configuration; filled ones are among the observed samples, open ones are
-# missing points. Dots on the lower edge have less than
-# a third of a sample's share, mostly none. Black: the true law. Right: all seeds, a dot
-# each, and a bar at their mean. Blue is inferred or counted from observed samples, orange from augmented
-# ones.
+# missing points. Dots on the lower edge have no sample, or a probability below 0.3 of one in 10,000. Black:
+# the true law. Right: all seeds, a dot each, and a bar at their mean. Blue is counted or inferred from
+# observed samples, orange from augmented ones.
 #
 # ## What to see, and whether the claim holds
 #
@@ -234,10 +233,11 @@ _ = axes["distance"].set_xlabel("total variation distance from the truth")
 # **They are filled in, but too little.** Of the augmented samples {glue:text}`fig02_augmented_missing:s` per
 # cent lie there, which is {glue:text}`fig02_share:s` per cent of what is due. They hit
 # {glue:text}`fig02_filled:s` per cent of the missing points; as many fresh samples of the truth hit
-# {glue:text}`fig02_fresh_filled:s`. The rest repeats what was observed, more often than the truth would. How
-# much differs from seed to seed, and so does the end of the training: after {glue:text}`fig02_kept:s`
-# iterations, in the order of the seeds, with {glue:text}`fig02_shares:s` per cent of what is due. The rule
-# ended it in {glue:text}`fig02_crossed:s` seeds; otherwise the last checkpoint was kept.
+# {glue:text}`fig02_fresh_filled:s`. The other augmented samples repeat what was observed, and they are more
+# than the truth would give. How many differs from seed to seed, and so does the end of the training: after
+# {glue:text}`fig02_kept:s` iterations, in the order of the seeds, the missing points get
+# {glue:text}`fig02_shares:s` per cent of what is due. The rule ended the training in
+# {glue:text}`fig02_crossed:s` seeds; otherwise the last checkpoint was kept.
 #
 # **The law comes nearer to the truth.** The distance falls from {glue:text}`fig02_observed_distance:s` for the
 # observed frequencies to {glue:text}`fig02_augmented_distance:s` for the augmented ones, in
