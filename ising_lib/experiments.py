@@ -89,6 +89,10 @@ class Training:
         _plain(self, _checks.count, *names, "batch_size")
         _plain(self, _checks.real, "learning_rate", "average")
 
+    def schedule(self):
+        """The noise levels that the diffusion model is trained and sampled with."""
+        return ddpm.NoiseSchedule.linear(self.n_noise_levels)
+
     def checkpoints(self):
         """The iterations at which to look, rising."""
         first = min(FIRST_CHECKPOINT, max(1, self.n_iterations // 8))
@@ -214,7 +218,7 @@ def watch(observed, test, training, seed, progress, *, couplings_only=False):
     """
     fit = erasure.fit(observed)
     lines = [stopping.energy_variance(spins, fit.model) for spins in (test, observed)]
-    schedule = ddpm.NoiseSchedule.linear(training.n_noise_levels)
+    schedule = training.schedule()
     device = {"precision": training.precision, "device": training.device}
     draw = {"schedule": schedule, "n_steps": training.n_sampling_steps, **device}
     denoiser = denoisers.ResidualMLP(
@@ -326,6 +330,24 @@ def _parameters(name, spins, fit, couplings_only):
 def stream(seed, name):
     """The random stream ``name`` of a seed: independent of all other names, whatever order they come in."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def configs(kind, parameters):
+    """One config for each of the seeds, from the parameters of a notebook.
+
+    Args:
+        kind: Augmentation or Retina.
+        parameters: {name: value}, e.g. ``globals()`` of the notebook: ``seeds``, and any fields of the kind
+            and of its Training by their names; whatever else it holds is ignored.
+
+    Returns:
+        list: of configs, in the order of the seeds.
+    """
+    own, training = (
+        {field.name: parameters[field.name] for field in dataclasses.fields(cls) if field.name in parameters}
+        for cls in (kind, Training)
+    )
+    return with_seeds(kind(**{**own, "training": Training(**training)}), parameters["seeds"])
 
 
 def with_seeds(config, seeds):

@@ -53,22 +53,9 @@ from myst_nb import glue
 
 from ising_lib import ddpm, experiments, metrics, plotting, provenance
 
-training = experiments.Training(
-    n_iterations=n_iterations,
-    n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
-    n_augmented=n_augmented,
-    n_sampling_steps=n_sampling_steps,
-)
-config = experiments.Augmentation(
-    n_spins=n_spins,
-    n_observed=n_observed,
-    coupling_scale=coupling_scale,
-    field_scale=field_scale,
-    training=training,
-)
-runs = experiments.run_all(experiments.with_seeds(config, seeds))
-observed = [c.samples()[0] for c in experiments.with_seeds(config, seeds)]
+configs = experiments.configs(experiments.Augmentation, globals())
+runs = experiments.run_all(configs)
+observed = [config.samples()[0] for config in configs]
 
 # %% [markdown]
 # ## The numbers
@@ -115,7 +102,7 @@ clean, noise = (
     torch.as_tensor(x, dtype=torch.float32)
     for x in (observed[0][:16], experiments.stream(seeds[0], "noise").normal(size=(16, n_spins)))
 )
-schedule = ddpm.NoiseSchedule.linear(training.n_noise_levels)
+schedule = configs[0].training.schedule()
 noised = [ddpm.add_noise(schedule, clean, torch.full((16,), int(t)), noise).numpy() for t in steps[::-1]]
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A diagram filled with data. Top, from left to right: a black and white raster of observed samples, three panels in which grey noise covers it, three panels in which a pattern comes out of grey noise, a finer raster of augmented samples. Below, joined by arrows: couplings inferred from the observed samples on the left, the true couplings in the middle, those inferred from the augmented samples on the right. The errors below the diagonal are paler on the right than on the left."}}

@@ -48,6 +48,7 @@ n_checkpoints = 7
 n_monitor = 10_000
 n_augmented = 100_000
 n_sampling_steps = 30
+stop = True
 seeds = [0, 1, 2]
 
 # %% [markdown]
@@ -72,22 +73,9 @@ from myst_nb import glue
 
 from ising_lib import erasure, estimators, exact, experiments, metrics, plotting, provenance
 
-training = experiments.Training(
-    n_iterations=n_iterations,
-    n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
-    n_augmented=n_augmented,
-    n_sampling_steps=n_sampling_steps,
-    stop=True,
+configs = experiments.configs(
+    experiments.Augmentation, {**globals(), "n_spins": n_spins_enumerated, "n_observed": n_observed_few}
 )
-config = experiments.Augmentation(
-    n_spins=n_spins_enumerated,
-    n_observed=n_observed_few,
-    coupling_scale=coupling_scale,
-    field_scale=field_scale,
-    training=training,
-)
-configs = experiments.with_seeds(config, seeds)
 runs = experiments.run_all(configs)
 
 # %%

@@ -64,25 +64,11 @@ from myst_nb import glue
 
 from ising_lib import ddpm, experiments, ising, metrics, plotting, provenance
 
-training = experiments.Training(
-    n_iterations=n_iterations,
-    n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
-    n_augmented=n_augmented,
-    n_sampling_steps=n_sampling_steps,
-)
-config = experiments.Augmentation(
-    n_spins=n_spins,
-    n_observed=n_observed,
-    coupling_scale=coupling_scale,
-    field_scale=field_scale,
-    training=training,
-)
-configs = experiments.with_seeds(config, seeds)
+configs = experiments.configs(experiments.Augmentation, globals())
 runs = experiments.run_all(configs)
 
 # %%
-schedule = ddpm.NoiseSchedule.linear(training.n_noise_levels)
+schedule = configs[0].training.schedule()
 steps = runs[0]["trajectory_steps"]  # (K,), from T down to 0
 angle = np.degrees(np.arccos(np.sqrt(np.append(schedule.alphas_bar[steps[:-1] - 1], 1.0))))
 reverse = [run["trajectory"].astype(np.float32) for run in runs]  # each (K, 16, M)

@@ -58,23 +58,10 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import ddpm, experiments, metrics, plotting, provenance
+from ising_lib import experiments, metrics, plotting, provenance
 
-training = experiments.Training(
-    n_iterations=n_iterations,
-    n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
-    n_augmented=n_augmented,
-    n_sampling_steps=n_sampling_steps,
-)
-config = experiments.Augmentation(
-    n_spins=n_spins,
-    n_observed=n_observed,
-    coupling_scale=coupling_scale,
-    field_scale=field_scale,
-    training=training,
-)
-runs = experiments.run_all(experiments.with_seeds(config, seeds))
+configs = experiments.configs(experiments.Augmentation, globals())
+runs = experiments.run_all(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -102,7 +89,7 @@ for row in zip(iterations, doubtful.T, distance.T, error.T, strict=True):
 best = np.array([curve[k] for curve, k in zip(doubtful, error.argmin(1), strict=True)])
 last = np.concatenate([run["trajectory"][-1] for run in runs]).astype(float)  # (16 S, M)
 unsure = (np.abs(last) < 0.5).any(1)
-kept = ddpm.NoiseSchedule.linear(training.n_noise_levels)
+kept = configs[0].training.schedule()
 t_last = runs[0]["trajectory_steps"][-2]
 level = np.sqrt(1 - kept.alphas_bar[t_last - 1])
 print("doubtful where the error is lowest, per cent:", metrics.spread(best, 1))

@@ -63,21 +63,7 @@ from myst_nb import glue
 
 from ising_lib import experiments, metrics, plotting, provenance, sampling, stopping
 
-training = experiments.Training(
-    n_iterations=n_iterations,
-    n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
-    n_augmented=n_augmented,
-    n_sampling_steps=n_sampling_steps,
-)
-config = experiments.Augmentation(
-    n_spins=n_spins,
-    n_observed=n_observed,
-    coupling_scale=coupling_scale,
-    field_scale=field_scale,
-    training=training,
-)
-configs = experiments.with_seeds(config, seeds)
+configs = experiments.configs(experiments.Augmentation, globals())
 runs = experiments.run_all(configs)
 
 # %%

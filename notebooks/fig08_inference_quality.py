@@ -54,24 +54,11 @@ from myst_nb import glue
 
 from ising_lib import experiments, metrics, plotting, provenance
 
-training = experiments.Training(
-    n_iterations=n_iterations,
-    n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
-    n_augmented=n_augmented,
-    n_sampling_steps=n_sampling_steps,
-)
-config = experiments.Augmentation(
-    n_spins=n_spins,
-    n_observed=n_observed,
-    coupling_scale=coupling_scale,
-    field_scale=field_scale,
-    training=training,
-)
-runs = experiments.run_all(experiments.with_seeds(config, seeds))
+configs = experiments.configs(experiments.Augmentation, globals())
+runs = experiments.run_all(configs)
 
 # %% [markdown]
-# Behind `run_all` stands {func}`ising_lib.experiments.watch`. Spelled out, without its checkpoints, it is
+# {func}`ising_lib.experiments.configs` takes the parameters above by their names. Behind `run_all` stands {func}`ising_lib.experiments.watch`. Spelled out, without its checkpoints, it is
 # the thesis's pipeline:
 #
 # ```python

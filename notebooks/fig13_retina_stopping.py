@@ -70,15 +70,7 @@ from myst_nb import glue
 
 from ising_lib import datasets, experiments, imputation, ising, metrics, plotting, provenance, stopping
 
-training = experiments.Training(
-    n_iterations=n_iterations,
-    n_checkpoints=n_checkpoints,
-    n_monitor=n_monitor,
-    n_augmented=n_augmented,
-    n_sampling_steps=n_sampling_steps,
-)
-config = experiments.Retina(n_spins=n_spins, n_observed=n_observed, n_test=n_test, training=training)
-configs = experiments.with_seeds(config, seeds)
+configs = experiments.configs(experiments.Retina, globals())
 runs = experiments.run_all(configs)
 
 # %% [markdown]

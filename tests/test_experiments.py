@@ -326,6 +326,19 @@ def test_costs_name_every_run_once_with_its_figures(computes_at_once):
     assert run.provenance["commit"] in text
 
 
+def test_configs_take_the_parameters_by_their_names():
+    """Of the experiment and of its training, one config a seed; whatever else is there does not matter."""
+    parameters = {"n_spins": 6, "n_observed": 200, "n_iterations": 24, "stop": True, "seeds": [4, 0]}
+    found = experiments.configs(experiments.Augmentation, {**parameters, "n_missing": 3, "preset": "quick"})
+    training = experiments.Training(n_iterations=24, stop=True)
+    expected = experiments.Augmentation(n_spins=6, n_observed=200, training=training)
+    assert found == experiments.with_seeds(expected, [4, 0])
+    [retina] = experiments.configs(experiments.Retina, {"n_test": 70, "seeds": [1]})
+    assert retina == experiments.Retina(n_test=70, seed=1)
+    with pytest.raises(ValueError, match="n_spins must be at least 2"):
+        experiments.configs(experiments.Retina, {"n_spins": 1, "seeds": [1]})
+
+
 def test_with_seeds_changes_nothing_else():
     configs = experiments.with_seeds(CONFIG, [4, 2])
     assert [config.seed for config in configs] == [4, 2]

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import dataclasses
 import os
 import re
 import shutil
@@ -265,6 +266,20 @@ def test_the_store_holds_the_runs_of_the_book_and_the_golden_one():
     planned = {store.key(experiments.describe(c)) for name in NAMES for c in notebooks.plan(name)}
     stored = {path.stem for path in (ROOT / "notebooks" / "results").glob("*.npz")}
     assert stored - planned == {store.key(experiments.describe(GOLDEN))}
+
+
+@each
+def test_every_parameter_is_used(name):
+    """By its name in some other cell, or as a field of the configs that are made from all parameters."""
+    cells = [c.source for c in code_cells(text(name)) if "parameters" not in c.metadata.get("tags", [])]
+    names = {node.id for node in ast.walk(ast.parse("\n".join(cells))) if isinstance(node, ast.Name)}
+    fields = {"seeds"}
+    for kind in (experiments.Augmentation, experiments.Retina):
+        if any(f"experiments.{kind.__name__}" in cell for cell in cells):
+            fields |= {
+                field.name for cls in (kind, experiments.Training) for field in dataclasses.fields(cls)
+            }
+    assert set(notebooks.parameters(name)) <= names | fields
 
 
 @each
