@@ -67,17 +67,15 @@ def plan(
     preset: Annotated[str, typer.Option(help="sizes from notebooks/presets/, e.g. quick")] = "",
 ):
     """List the runs that notebooks need, each once: is it stored, and which figures show it?"""
-    from ising_lib import experiments, notebooks, store
+    from ising_lib import experiments, notebooks, provenance, store
 
-    plains, figures = {}, {}
+    planned = {}
     for name in _full_names(names):
-        for config in notebooks.plan(name, _values(name, preset, parameter)):
-            plain = experiments.describe(config)
-            plains[store.key(plain)] = plain
-            figures.setdefault(store.key(plain), []).append(name.partition("_")[0])
-    for key, plain in plains.items():
+        configs = notebooks.plan(name, _values(name, preset, parameter))
+        planned[name] = [experiments.describe(config) for config in configs]
+    for key, (plain, figures) in provenance.by_run(planned).items():
         state = "stored " if store.find(plain) else "missing"
-        typer.echo(f"{key}  {state}  seed {plain['seed']}  {', '.join(figures[key])}")
+        typer.echo(f"{key}  {state}  seed {plain['seed']}  {', '.join(figures)}")
 
 
 @app.command()
@@ -86,11 +84,11 @@ def compute(config: Annotated[str, typer.Argument(help="a run's config as JSON")
     from ising_lib import experiments, store
 
     try:
-        plain = experiments.describe(experiments.from_plain(json.loads(config)))
+        wanted = experiments.from_plain(json.loads(config))
     except (TypeError, ValueError) as error:
         _refuse(f"CONFIG must be a run's config as JSON: {error}")
-    experiments.run(experiments.from_plain(plain))
-    typer.echo(str(store.publish(plain)))
+    experiments.run(wanted)
+    typer.echo(str(store.publish(experiments.describe(wanted))))
 
 
 @app.command()

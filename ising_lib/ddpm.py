@@ -7,6 +7,7 @@ treated as real numbers while they are noised and denoised, and become spins aga
 import copy
 import json
 import logging
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -186,9 +187,7 @@ def _updates(denoiser, schedule, data, optimiser, random, n_iterations, batch_si
         rows = torch.randint(len(data), (batch_size,), generator=random, device=device)
         t = torch.randint(1, schedule.n_steps + 1, (batch_size,), generator=random, device=device)
         noise = torch.randn((batch_size, data.shape[1]), generator=random, device=device)  # (B, M)
-        with torch.autocast(device.type, torch.bfloat16, enabled=low_precision):
-            predicted = denoiser(add_noise(schedule, data[rows], t, noise), t)
-        loss = functional.mse_loss(predicted.float(), noise)
+        loss = _simple_loss(denoiser, schedule, data[rows], t, noise, low_precision)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -227,10 +226,15 @@ def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto
         even = torch.randperm(len(data), generator=random, device=device) / len(data)
         t = 1 + (even * schedule.n_steps).long()
         noise = torch.randn(data.shape, generator=random, device=device)
-        with torch.autocast(data.device.type, torch.bfloat16, enabled=low_precision):
-            predicted = denoiser(add_noise(schedule, data, t, noise), t)
-        total += functional.mse_loss(predicted.float(), noise).item()
+        total += _simple_loss(denoiser, schedule, data, t, noise, low_precision).item()
     return total / n_draws
+
+
+def _simple_loss(denoiser, schedule, clean, t, noise, low_precision):
+    """The mean of (ε̄ − ε̂(σ_t, t))² over a batch and its spins  (thesis Eq. 44)."""
+    with torch.autocast(clean.device.type, torch.bfloat16, enabled=low_precision):
+        predicted = denoiser(add_noise(schedule, clean, t, noise), t)
+    return functional.mse_loss(predicted.float(), noise)
 
 
 def _config(denoiser):
@@ -291,14 +295,12 @@ def sample(
     """
     _checks.count("n_samples", n_samples)
     _checks.count("batch_size", batch_size)
-    _checks.choice("order", order, (1, 2))
-    _check_schedule(schedule, denoiser)
     reverse = _Reverse(denoiser, schedule, n_steps, order, precision, device)
     random = torch_generator(rng, device)
     samples = np.empty((n_samples, reverse.n_spins), dtype=np.float32)
     starts = range(0, n_samples, batch_size)
     for start in tqdm(starts, desc="sampling", unit="batch", disable=not progress, leave=False):
-        *_, (_, x) = reverse(min(batch_size, n_samples - start), random)  # only where it ends
+        [(_, x)] = deque(reverse(min(batch_size, n_samples - start), random), maxlen=1)  # where it ends
         samples[start : start + len(x)] = x.cpu().numpy()
     if not np.isfinite(samples).all():
         raise FloatingPointError("the sampler diverged: samples are not finite; is the denoiser trained?")
@@ -316,8 +318,6 @@ def trajectory(denoiser, schedule, n_samples, *, rng, n_steps=50, order=2, preci
         tuple: steps t (K + 1,) from T down to 0, and the states there (K + 1, N, M) float32.
     """
     _checks.count("n_samples", n_samples)
-    _checks.choice("order", order, (1, 2))
-    _check_schedule(schedule, denoiser)
     reverse = _Reverse(denoiser, schedule, n_steps, order, precision, device)
     steps, states = zip(*reverse(n_samples, torch_generator(rng, device)), strict=True)
     return np.array(steps), np.stack([state.cpu().numpy() for state in states])
@@ -327,6 +327,8 @@ class _Reverse:
     """The reverse process: call it for a batch, and it yields (t, σ_t) from pure noise, t = T, to t = 0."""
 
     def __init__(self, denoiser, schedule, n_steps, order, precision, device):
+        _checks.choice("order", order, (1, 2))
+        _check_schedule(schedule, denoiser)
         self.dtype = getattr(torch, resolve_precision(precision, device))
         self.device = device
         self.n_spins = denoiser.config["n_spins"]

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from ising_lib import _checks, exact, sampling
 from ising_lib.erasure import NotConverged
-from ising_lib.ising import IsingModel
+from ising_lib.ising import IsingModel, block_energy, split_vector
 
 _RIDGES = np.geomspace(1e-4, 1.0, 13)  # strengths tried by "auto"
 _FOLDS = 3
@@ -87,7 +87,7 @@ def _nodewise(spins, ridge, rng, loss):
         ridge = _choose_ridge(spins, rng, loss)
     _checks.real("ridge", ridge, low=0.0)
     result = _regress(spins, float(ridge), loss)
-    fields, couplings = _split(result, spins.shape[1])
+    fields, couplings = _split(result.x, spins.shape[1])
     model = IsingModel(fields, (couplings + couplings.T) / 2)
     return Estimate(model, float(ridge), int(result.nit))
 
@@ -115,7 +115,7 @@ def _choose_ridge(spins, rng, loss):
         for n, ridge in reversed(list(enumerate(_RIDGES))):
             result = _regress(kept, ridge, loss, start)
             start = result.x
-            fields, couplings = _split(result, spins.shape[1])
+            fields, couplings = _split(result.x, spins.shape[1])
             held_out = spins[fold] * (fields + spins[fold] @ couplings.T)  # σ_i (h_i + Σ_j J_ij σ_j)
             scores[n] += loss(held_out)[0].sum() * len(fold)
     return _RIDGES[scores.argmin()]
@@ -127,8 +127,7 @@ def _regress(spins, ridge, loss, start=None):
     itself = np.eye(n_spins, dtype=bool)
 
     def total(vector):
-        matrix = vector.reshape(n_spins, n_spins)  # row i: h_i on the diagonal, J_ij off it
-        fields, couplings = matrix[itself], np.where(itself, 0.0, matrix)
+        fields, couplings = _split(vector, n_spins)
         values, slopes = loss(spins * (fields + spins @ couplings.T))
         slopes *= spins  # (N, M)
         gradient = slopes.T @ spins + 2 * ridge * couplings
@@ -136,16 +135,12 @@ def _regress(spins, ridge, loss, start=None):
         return values.sum() + ridge * (couplings**2).sum(), gradient.ravel()
 
     start = np.zeros(n_spins**2) if start is None else start
-    options = {"gtol": _TOLERANCE / 2, "ftol": 0.0, "maxiter": _MAX_ITERATIONS, "maxcor": 20, "maxls": 40}
-    result = minimize(total, start, jac=True, method="L-BFGS-B", options=options)
-    residual = np.abs(result.jac).max()
-    if residual > _TOLERANCE:
-        raise NotConverged(
-            f"the regressions did not converge: residual {residual:.1e}, allowed {_TOLERANCE:.0e}", residual
-        )
-    fields, couplings = _split(result, n_spins)
+    result = _minimise(total, start, "the regressions", gtol=_TOLERANCE / 2)
+    if ridge > 0:
+        return result
+    fields, couplings = _split(result.x, n_spins)
     foretold = (spins * (fields + spins @ couplings.T) > 0).all(0)
-    if ridge == 0 and foretold.any():  # scaled up, its parameters would fit still better, without end
+    if foretold.any():  # scaled up, its parameters would fit still better, without end
         raise NotConverged(
             f"spin {foretold.argmax()} is a function of the others in these samples: its parameters have no "
             f"finite estimate; use a ridge above 0",
@@ -154,8 +149,23 @@ def _regress(spins, ridge, loss, start=None):
     return result
 
 
-def _split(result, n_spins):
-    matrix = result.x.reshape(n_spins, n_spins)
+def _minimise(function, start, what, *, gtol):
+    """L-BFGS until the gradient is below gtol; a residual above _TOLERANCE is an error."""
+    options = {"gtol": gtol, "ftol": 0.0, "maxiter": _MAX_ITERATIONS, "maxcor": 20, "maxls": 40}
+    result = minimize(function, start, jac=True, method="L-BFGS-B", options=options)
+    residual = np.abs(result.jac).max()
+    if residual > _TOLERANCE:
+        raise NotConverged(
+            f"{what} did not converge: residual {residual:.1e}, allowed {_TOLERANCE:.0e}; some spin may be a "
+            f"function of the others in these samples",
+            residual,
+        )
+    return result
+
+
+def _split(vector, n_spins):
+    """Fields and couplings from a matrix whose row i holds h_i on the diagonal and J_ij off it."""
+    matrix = vector.reshape(n_spins, n_spins)
     return np.diag(matrix).copy(), _off_diagonal(matrix)
 
 
@@ -252,8 +262,7 @@ def maximum_likelihood(spins):
     wanted = np.concatenate([spins.mean(0), (spins.T @ spins / len(spins))[upper]])
 
     def minus_log_likelihood(vector):
-        model = IsingModel.from_vector(vector, n_spins)
-        exponents = states @ model.fields + 0.5 * np.einsum("si,si->s", states @ model.couplings, states)
+        exponents = -block_energy(states, *split_vector(vector, n_spins))
         top = exponents.max()
         weights = np.exp(exponents - top)
         total = weights.sum()
@@ -262,15 +271,7 @@ def maximum_likelihood(spins):
         found = np.concatenate([weights @ states, second[upper]])
         return top + np.log(total) - wanted @ vector, found - wanted
 
-    options = {"gtol": 1e-8, "ftol": 0.0, "maxiter": 1000, "maxcor": 30}
-    start = np.zeros(wanted.size)
-    result = minimize(minus_log_likelihood, start, jac=True, method="L-BFGS-B", options=options)
-    residual = np.abs(result.jac).max()
-    if residual > 1e-6:
-        raise NotConverged(
-            f"maximum likelihood did not converge (residual {residual:.1e}): a spin may be fixed by others",
-            residual,
-        )
+    result = _minimise(minus_log_likelihood, np.zeros(wanted.size), "maximum likelihood", gtol=1e-8)
     return Estimate(IsingModel.from_vector(result.x, n_spins), n_iterations=int(result.nit))
 
 

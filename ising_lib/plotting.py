@@ -6,7 +6,7 @@ import re
 import matplotlib as mpl
 import numpy as np
 
-from ising_lib import _checks
+from ising_lib import _checks, metrics
 
 # Okabe and Ito's colours, told apart by colour-blind readers; line styles and markers repeat the
 # distinction for print.
@@ -185,27 +185,6 @@ def player(animation, name, alt="animation"):
     return HTML(page.replace(random_name, f"_{name}").strip())
 
 
-def against_truth(ax, truth, inferred):
-    """Inferred against true parameters, with the diagonal where they agree  (thesis Fig. 5 and 9).
-
-    Args:
-        ax: where to draw.
-        truth: (L,) true fields and couplings.
-        inferred: dict from role to (L,) inferred ones; the last lies on top.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
-    """
-    limits = np.array([truth.min(), truth.max()]) * 1.05
-    ax.plot(limits, limits, color=COLOURS["truth"], linewidth=0.8, zorder=0)
-    for role, values in inferred.items():
-        look = {"color": COLOURS[role], "marker": MARKERS[role], "linestyle": "none"}
-        ax.plot(truth, values, label=role, markersize=2.2, alpha=0.6, markeredgewidth=0, **look)
-    ax.set(xlabel="true parameter", ylabel="inferred")
-    ax.legend(markerscale=2.5)
-    return ax
-
-
 def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
     """Inferred against true parameters, fields told apart from couplings  (thesis Fig. 5).
 
@@ -222,7 +201,8 @@ def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
     """
     _checks.choice("role", role, tuple(COLOURS))
     ends = np.array([-limit, limit])
-    slope, offset = np.polyfit(truth, inferred, 1)
+    slope = metrics.agreement(truth, inferred).slope
+    offset = np.mean(inferred) - slope * np.mean(truth)
     look = {"color": COLOURS[role], "linestyle": "none"}
     ax.plot(ends, ends, color=COLOURS["truth"], linewidth=0.8, label="equal")
     ax.plot(truth[n_spins:], inferred[n_spins:], "o", markersize=2.2, markeredgewidth=0, label="$J$", **look)
@@ -259,10 +239,11 @@ def training_film(truth, inferred, n_spins, iterations, error, observed_error):
     right.legend()
     [here] = right.plot([], [], "o", markersize=11, markerfacecolor="none", markeredgecolor="black")
     limit = 1.05 * max(np.abs(truth).max(), np.abs(inferred).max())
+    slopes = metrics.agreement(truth, inferred).slope
 
     def draw(frame):
         left.clear()
-        note = f"slope {np.polyfit(truth, inferred[frame], 1)[0]:.2f}\nMSE {error[frame]:.3f}"
+        note = f"slope {slopes[frame]:.2f}\nMSE {error[frame]:.3f}"
         fields_and_couplings(left, truth, inferred[frame], n_spins, "augmented", limit, note)
         left.set_title(f"{iterations[frame]:,} iterations")
         left.legend(loc="lower right", markerscale=1.5)
@@ -285,10 +266,14 @@ def fan(ax, x, rows, labels, role="augmented"):
         matplotlib.axes.Axes: ``ax``.
     """
     _checks.choice("role", role, tuple(COLOURS))
-    full = np.array(mpl.colors.to_rgb(COLOURS[role]))
     for strength, row, label in zip(np.linspace(0.25, 1.0, len(rows)), rows, labels, strict=True):
-        ax.plot(x, row, color=1 - strength * (1 - full), linewidth=0.8 + strength, label=label)
+        ax.plot(x, row, color=_shade(role, strength), linewidth=0.8 + strength, label=label)
     return ax
+
+
+def _shade(role, strength):
+    """The colour of a role, from white at strength 0 to full at 1."""
+    return 1 - strength * (1 - np.array(mpl.colors.to_rgb(COLOURS[role])))
 
 
 def spikes(ax, recording, marked, bin_seconds):
@@ -538,11 +523,10 @@ def histograms(ax, edges, shares, labels, role="augmented"):
     """
     _checks.choice("role", role, tuple(COLOURS))
     shares = np.asarray(shares)
-    full = np.array(mpl.colors.to_rgb(COLOURS[role]))
     dashes = [":", "--", "-"] * len(labels)
     strengths = np.linspace(0.6, 1.0, len(labels))
     for k, (strength, label) in enumerate(zip(strengths, labels, strict=True)):
-        color = 1 - strength * (1 - full)
+        color = _shade(role, strength)
         style = dashes[(k - len(labels)) % 3]
         look = {"color": color, "linestyle": style, "linewidth": 1.6}
         ax.stairs(shares[:, k].mean(0), edges, baseline=None, label=label, **look)

@@ -73,6 +73,23 @@ def table(runs, notebook, preset="thesis"):
     return "\n".join(lines)
 
 
+def by_run(planned):
+    """Each run once, and the figures that show it.
+
+    Args:
+        planned: dict from a notebook's name to the plain configs of the runs it needs.
+
+    Returns:
+        dict: from a run's key to (its plain config, the figures in the order of ``planned``).
+    """
+    runs = {}
+    for name, plains in planned.items():
+        for plain in plains:
+            figures = runs.setdefault(store.key(plain), (plain, []))[1]
+            figures.append(name.partition("_")[0])
+    return runs
+
+
 def costs(planned):
     """All runs of the book and what they cost, as Markdown.
 
@@ -82,24 +99,20 @@ def costs(planned):
     Returns:
         str: the sum, and a table with a row per run.
     """
-    figures, configs = {}, {}
-    for name, plains in planned.items():
-        for plain in plains:
-            figures.setdefault(store.key(plain), []).append(name.partition("_")[0])
-            configs[store.key(plain)] = plain
+    runs = sorted(by_run(planned).items(), key=lambda item: (item[1][1], item[1][0]["seed"]))
     rows, seconds = [], []
-    for key in sorted(configs, key=lambda key: (figures[key], configs[key]["seed"])):
-        run, plain = store.find(configs[key]), configs[key]
+    for key, (plain, figures) in runs:
+        run = store.find(plain)
         strength = plain.get("coupling_scale", "–")
         size = f"{plain['n_spins']} | {plain['n_observed']:,} | {strength} | {plain['seed']}"
-        cost = "not stored | | |"
+        cost = "not stored | | | |"
         if run:
             p = run.provenance
             seconds.append(p["seconds"])
             cost = f"{run['iterations'][-1]:,} | {p['seconds']:,.0f} | {p['commit']} | {p['started'][:10]} |"
-        rows.append(f"| `{key}` | {', '.join(sorted(set(figures[key])))} | {size} | {cost}")
+        rows.append(f"| `{key}` | {', '.join(figures)} | {size} | {cost}")
     lines = [
-        f"{len(seconds)} of {len(configs)} runs are stored. They took {sum(seconds) / 3600:.1f} core-hours.",
+        f"{len(seconds)} of {len(runs)} runs are stored. They took {sum(seconds) / 3600:.1f} core-hours.",
         "",
         "| run | figures | M | N | g | seed | iterations | seconds | commit | date |",
         "|---" * 10 + "|",

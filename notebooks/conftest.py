@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.recording import why_absent
+from tests.recording import uses_recording, why_absent
 
 
 def pytest_collectstart(collector):
@@ -11,8 +11,7 @@ def pytest_collectstart(collector):
 
 
 def pytest_collection_modifyitems(items):
-    words = ("retina", "imputation")  # in the names of the notebooks that use the recording
-    retina = [item for item in items if any(word in item.path.name for word in words)]
+    retina = [item for item in items if uses_recording(item.path)]
     reason = why_absent() if retina else None
     if reason:
         for item in retina:

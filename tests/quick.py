@@ -9,9 +9,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 
 from ising_lib import experiments, notebooks, store
+from tests.recording import uses_recording
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -19,7 +19,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_computes_without_stored_runs(notebook, tmp_path, monkeypatch, request):
-    if "retina" in notebook.stem or "imputation" in notebook.stem:
+    if uses_recording(notebook):
         request.getfixturevalue("recording")
     monkeypatch.setenv("ISING_LIB_RESULTS", "")
     monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path / "cache"))
@@ -27,7 +27,7 @@ def test_computes_without_stored_runs(notebook, tmp_path, monkeypatch, request):
     command = [sys.executable, "-m", "papermill", str(notebook), str(executed), "-k", "python3"]
     preset = ["-f", str(ROOT / "notebooks" / "presets" / "quick.yaml"), "--no-progress-bar"]
     subprocess.run([*command, *preset], check=True, cwd=ROOT)
-    values = yaml.safe_load((ROOT / "notebooks" / "presets" / "quick.yaml").read_text())
+    values = notebooks.presets()["quick"]
     computed = {path.stem for path in (tmp_path / "cache").glob("*.npz")}
     plan = {store.key(experiments.describe(config)) for config in notebooks.plan(notebook.stem, values)}
     assert computed == plan, "the notebook took its runs from somewhere else"

@@ -7,6 +7,12 @@ import pytest
 from ising_lib import datasets
 
 
+def uses_recording(notebook):
+    """Does the source of a notebook (path of its .py or .ipynb) ask for the recording?"""
+    source = notebook.with_suffix(".py").read_text()
+    return any(call in source for call in ("experiments.Retina", "datasets.load_retina"))
+
+
 def why_absent():
     """None where the recording can be had, else the reason; an error where REQUIRE_RECORDING is set."""
     try:
