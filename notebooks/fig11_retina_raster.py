@@ -135,8 +135,8 @@ left.set(xlabel="neuron, most active first", ylabel="active bins (%)")
 for ax, (m, by_name) in zip(panels, laws.items(), strict=True):
     most = np.flatnonzero(by_name["recording"]).max()
     ax.semilogy(by_name["recording"], "o", color=plotting.COLOURS["observed"], label="recording")
-    ax.semilogy(by_name["film"], color=plotting.COLOURS["baseline"], label="each follows the film")
-    ax.semilogy(by_name["independent"], "--", color=plotting.COLOURS["truth"], label="independent")
+    ax.semilogy(by_name["film"], color=plotting.COLOURS["truth"], label="each follows the film")
+    ax.semilogy(by_name["independent"], ":", color=plotting.COLOURS["baseline"], label="independent")
     ax.set(xlim=(-1, most + 1), ylim=(1e-6, 1), title=f"{m} neurons", xlabel="active in a bin")
 panels[0].set_ylabel("share of the bins")
 _ = bottom.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
@@ -144,8 +144,8 @@ _ = bottom.legend(*panels[0].get_legend_handles_labels(), loc="outside upper rig
 # %% [markdown]
 # Top: each tick is a bin of 20 ms in which a neuron fired; one row per neuron, the most active on top, those
 # used in Figures 12 to 14 in blue above the line. Bottom left: in how many bins each neuron fires. Bottom
-# right: how many neurons fire in the same bin, for all of them and for the most active ones; grey if each
-# followed the film by itself, black if each fired at its mean rate.
+# right: how many neurons fire in the same bin, for all of them and for the most active ones; black if each
+# followed the film by itself, grey if each fired at its mean rate, as in Figure 13.
 #
 # ## What to see
 #
