@@ -114,9 +114,11 @@ def costs(planned):
     lines = [
         f"{len(seconds)} of {len(runs)} runs are stored. They took {sum(seconds) / 3600:.1f} core-hours.",
         "",
+        ":::{div} full-width",  # the table needs the margin, too
         "| run | figures | M | N | g | seed | iterations | seconds | commit | date |",
         "|---" * 10 + "|",
         *rows,
+        ":::",
     ]
     return "\n".join(lines)
 
