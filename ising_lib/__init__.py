@@ -14,9 +14,11 @@ import importlib
 __version__ = "0.1.0"
 
 __all__ = [
+    "claims",
     "datasets",
     "ddpm",
     "denoisers",
+    "doctor",
     "erasure",
     "estimators",
     "exact",
@@ -24,8 +26,12 @@ __all__ = [
     "imputation",
     "ising",
     "metrics",
+    "noise",
+    "own_data",
+    "own_fit",
     "plotting",
     "provenance",
+    "report",
     "sampling",
     "stopping",
     "store",

@@ -1,4 +1,4 @@
-"""``ising-book``: list the book's notebooks and run them with any parameters.
+"""``ising-book``: run the book's notebooks with any parameters, and infer Ising models from your own data.
 
 Use errors end with status 2, failures with 1, both in one sentence.
 """
@@ -7,15 +7,30 @@ import ast
 import difflib
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+def _examples(*lines):
+    """The end of a command's help: what to type."""
+    return "\n\n".join(["Examples:", *lines])
 
 
-@app.command("list")
+_START = _examples(
+    "ising-book doctor",
+    "ising-book infer spikes.csv",
+    "ising-book run fig08 --preset quick --html",
+    "ising-book --install-completion  (once: your shell then completes commands and options by Tab)",
+)
+app = typer.Typer(
+    add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, epilog=_START
+)
+
+
+@app.command("list", epilog=_examples("ising-book list"))
 def list_notebooks():
     """List the notebooks, with their parameters."""
     from ising_lib import notebooks
@@ -26,7 +41,12 @@ def list_notebooks():
             typer.echo(f"    {key} = {value!r}")
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "ising-book run fig08 --preset quick --html",
+        "ising-book run fig08 -p n_spins=20 -p n_observed=1000 -o mine.ipynb",
+    )
+)
 def run(
     name: Annotated[str, typer.Argument(help="the notebook, e.g. fig08_inference_quality")],
     parameter: Annotated[list[str], typer.Option("-p", metavar="NAME=VALUE", help="a parameter")] = (),
@@ -34,7 +54,7 @@ def run(
     output: Annotated[Path | None, typer.Option("-o", help="the executed notebook [NAME.out.ipynb]")] = None,
     html: Annotated[bool, typer.Option("--html", help="also write a single page to open")] = False,
 ):
-    """Run a notebook, e.g.: ising-book run fig08_inference_quality -p n_spins=20 -p n_observed=1000."""
+    """Run a notebook with any parameters."""
     from ising_lib import notebooks
 
     [name] = _full_names([name])
@@ -47,20 +67,24 @@ def run(
         typer.echo(str(page))
 
 
-@app.command()
+@app.command(epilog=_examples("ising-book refresh", "ising-book refresh fig07 fig08"))
 def refresh(
     names: Annotated[list[str] | None, typer.Argument(help="notebooks, all by default")] = None,
 ):
-    """Execute notebooks at their own parameters; rewrite the .ipynb, its picture and the published runs."""
+    """Execute notebooks at their own parameters; rewrite the .ipynb, its picture and the published runs.
+
+    At the end, rewrite the pages made of all runs: their cost, and the claims.
+    """
     from ising_lib import notebooks
 
     for name in _full_names(names):
         typer.echo(name)
         notebooks.refresh(name)
     notebooks.write_costs()
+    notebooks.write_claims()
 
 
-@app.command()
+@app.command(epilog=_examples("ising-book plan", "ising-book plan fig08 --preset quick"))
 def plan(
     names: Annotated[list[str] | None, typer.Argument(help="notebooks, all by default")] = None,
     parameter: Annotated[list[str], typer.Option("-p", metavar="NAME=VALUE", help="a parameter")] = (),
@@ -78,7 +102,9 @@ def plan(
         typer.echo(f"{key}  {state}  seed {plain['seed']}  {', '.join(figures)}")
 
 
-@app.command()
+@app.command(
+    epilog=_examples('ising-book compute \'{"experiment": "augmentation", "n_spins": 20, "seed": 1}\'')
+)
 def compute(config: Annotated[str, typer.Argument(help="a run's config as JSON")]):
     """Compute one run, unless it is stored, and put it among the published results: a job of a sweep."""
     from ising_lib import experiments, store
@@ -91,7 +117,7 @@ def compute(config: Annotated[str, typer.Argument(help="a run's config as JSON")
     typer.echo(str(store.publish(experiments.describe(wanted))))
 
 
-@app.command()
+@app.command(epilog=_examples("ising-book results"))
 def results():
     """List the stored runs: who computed them, and what they cost."""
     from ising_lib import store
@@ -103,12 +129,96 @@ def results():
             typer.echo(f"{path}  seed {stored.config['seed']}  {seconds:.0f} s  commit {commit}")
 
 
-@app.command()
+@app.command(epilog=_examples("ising-book build"))
 def build():
     """Render the book from the executed notebooks, and print the page to open."""
     from ising_lib import notebooks
 
     typer.echo(f"The book: {notebooks.render().as_uri()}")
+
+
+@app.command(
+    epilog=_examples("ising-book infer spikes.csv", "ising-book infer spikes.mat --name bint --augment")
+)
+def infer(
+    data: Annotated[Path, typer.Argument(help="samples × spins of 0/1 or ±1: .csv, .npy, .npz or .mat")],
+    augment: Annotated[bool, typer.Option("--augment", help="also by samples of a diffusion model")] = False,
+    out: Annotated[Path | None, typer.Option(help="folder of the report [DATA_inferred]")] = None,
+    name: Annotated[str | None, typer.Option(help="the array, if the file holds several")] = None,
+    transpose: Annotated[bool, typer.Option("--transpose", help="rows are spins, columns samples")] = False,
+    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    iterations: Annotated[int, typer.Option(help="updates of the diffusion model")] = 6000,
+    samples: Annotated[int, typer.Option(help="samples drawn from it")] = 100_000,
+    force: Annotated[bool, typer.Option("--force", help="replace an earlier report")] = False,
+):
+    """Infer an Ising model from your own data: parameters, checks, and a page to open."""
+    from ising_lib import _checks, own_data
+
+    out = out or Path(f"{data.stem}_inferred")
+    try:
+        found = own_data.load(data, name, transpose=transpose)
+        from ising_lib import own_fit, provenance, report  # seconds: after what can be refused at once
+
+        _checks.count("--seed", seed, minimum=0)
+        augmentation = own_fit.Augmentation(iterations, samples)
+        report.claim(out, force=force)
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    for sentence in found.findings:
+        typer.echo(sentence)
+    begun, code = datetime.now(UTC), provenance.commit()
+    inference = own_fit.infer(found, seed=seed, augmentation=augmentation if augment else None)
+    taken = (datetime.now(UTC) - begun).total_seconds()
+    given = {"--name": name, "--seed": seed, "--out": out}
+    if augment:
+        given |= {"--iterations": iterations, "--samples": samples}
+    command = ["ising-book", "infer", str(data), *["--augment"] * augment, *["--transpose"] * transpose]
+    command += [str(part) for option, value in given.items() if value is not None for part in (option, value)]
+    made = provenance.record(code, own_fit.precision(augment), begun, taken)
+    contents = report.files(inference, command, made)
+    report.write(out, contents)
+    for sentence in (*inference.notes, report.verdict(own_fit.summary(inference))):
+        typer.echo(sentence)
+    typer.echo(f"The report: {out / report.PAGE}")
+
+
+@app.command(epilog=_examples("ising-book doctor"))
+def doctor():
+    """Is this machine ready? One line for each thing, and what to do where it is not."""
+    from ising_lib import doctor
+
+    broken = False
+    for finding in doctor.examine():
+        typer.echo(str(finding))
+        broken |= finding.state == "broken"
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_examples("ising-book cache", "ising-book cache --clean"))
+def cache(
+    clean: Annotated[
+        bool, typer.Option("--clean", help="delete the runs in the cache, after asking")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+):
+    """List the runs in your cache, or delete them; published results and other files are never touched."""
+    from ising_lib import doctor, store
+
+    files = doctor.cached()
+    for path in files:
+        typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.name}")
+    megabytes = sum(path.stat().st_size for path in files) / 1e6
+    typer.echo(f"{len(files)} files, {megabytes:.1f} MB in {store.cache_folder()}")
+    if not (clean and files):
+        return
+    if not yes:
+        typer.confirm(f"Delete these {len(files)} files?", abort=True, err=True)
+    try:
+        deleted, kept = doctor.clean()
+    except ValueError as error:
+        _refuse(str(error))
+    typer.echo(f"{len(deleted)} files deleted, {len(kept)} kept because they are in use")
 
 
 def _full_names(given):

@@ -21,89 +21,11 @@ from tqdm import tqdm
 
 from ising_lib import _checks, denoisers
 from ising_lib.denoisers import torch_generator
+from ising_lib.noise import NoiseSchedule, add_noise
 
 log = logging.getLogger("ising_lib")
 
 _FORMAT = "ising_lib-ddpm-1"
-
-
-@dataclass(frozen=True, eq=False)
-class NoiseSchedule:
-    """β_1 … β_T, with α_t = 1 − β_t and ᾱ_t = α_1 α_2 … α_t  (thesis Eq. 17, 25, 28).
-
-    Steps count from 1, as in the thesis: entry t−1 of each array belongs to step t.
-
-    Args:
-        betas: (T,), each in (0, 1).
-    """
-
-    betas: np.ndarray
-
-    def __post_init__(self):
-        betas = np.array(self.betas, dtype=np.float64)
-        if betas.ndim != 1 or betas.size == 0 or not ((betas > 0) & (betas < 1)).all():
-            raise ValueError("betas must be a vector of numbers strictly between 0 and 1")
-        betas.setflags(write=False)
-        object.__setattr__(self, "betas", betas)
-
-    @classmethod
-    def linear(cls, n_steps=1000, first=1e-4, last=0.02):
-        """β_t rising linearly from ``first`` to ``last``  (Ho et al. 2020)."""
-        _checks.count("n_steps", n_steps)
-        return cls(np.linspace(first, last, n_steps))
-
-    @classmethod
-    def cosine(cls, n_steps=1000, offset=0.008):
-        """ᾱ_t ∝ cos²(π/2 (t/T + s)/(1 + s)), β_t at most 0.999  (Nichol and Dhariwal 2021)."""
-        _checks.count("n_steps", n_steps)
-        angles = (np.arange(n_steps + 1) / n_steps + offset) / (1 + offset) * np.pi / 2
-        kept = np.cos(angles) ** 2
-        return cls(np.minimum(1 - kept[1:] / kept[:-1], 0.999))
-
-    @property
-    def n_steps(self):
-        """T."""
-        return self.betas.size
-
-    @property
-    def alphas(self):
-        """α_t, shape (T,)."""
-        return 1 - self.betas
-
-    @property
-    def alphas_bar(self):
-        """ᾱ_t, shape (T,): what is left of the signal's square after t steps."""
-        return np.cumprod(self.alphas)
-
-    def subsequence(self, n_steps):
-        """``n_steps`` of the steps 1 … T, rising, that lead from T to no noise at all in even angles.
-
-        Signal √ᾱ_t and noise √(1 − ᾱ_t) are the cosine and the sine of the angle.  Even steps of it spend
-        their effort where the spins are decided; even steps of t spend half of it on pure noise.
-        """
-        _checks.count("n_steps", n_steps, maximum=self.n_steps)
-        angles = np.arccos(np.sqrt(self.alphas_bar))  # rising with t
-        wanted = np.linspace(angles[-1], 0.0, n_steps, endpoint=False)[::-1]
-        steps = np.interp(wanted, angles, np.arange(1, self.n_steps + 1)).round().astype(np.int64)
-        order = np.arange(n_steps)  # no step twice: push up from below, then down from above
-        steps = np.maximum.accumulate(steps - order) + order
-        return np.minimum(steps, self.n_steps - order[::-1])
-
-
-def add_noise(schedule, clean, t, noise):
-    """σ_t = √ᾱ_t σ_0 + √(1 − ᾱ_t) ε̄  (thesis Eq. 17 and 28).
-
-    Args:
-        schedule: gives ᾱ_t.
-        clean: σ_0, tensor (B, M).
-        t: whole steps 1 … T, tensor (B,).
-        noise: ε̄, standard normal tensor (B, M).
-
-    Returns:
-        torch.Tensor: σ_t (B, M).
-    """
-    kept = torch.as_tensor(schedule.alphas_bar, dtype=clean.dtype, device=clean.device)[t - 1, None]  # (B, 1)
-    return kept.sqrt() * clean + (1 - kept).sqrt() * noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +34,7 @@ class TrainingStep:
 
     Attributes:
         iteration: updates made so far, from 1.
-        loss: L_simple of this batch, before the update.
+        loss: of this batch, before the update.
         denoiser: the running average of the weights, a live module that goes on changing: sample from
             it at once, or deepcopy it.
     """
@@ -130,12 +52,14 @@ def train(
     n_iterations,
     rng,
     batch_size=256,
-    learning_rate=5e-4,
+    learning_rate=None,
     average=0.999,
     precision="auto",
     device="cpu",
 ):
     """Minimise L_simple = E ‖ε̄ − ε̂(σ_t, t)‖² / M by Adam; yield after every update  (thesis Eq. 22, 44).
+
+    A ``denoisers.FieldDenoiser`` minimises its own loss instead, which weighs the steps t otherwise.
 
     A generator, so that the loop body belongs to the caller: it checkpoints, logs, measures, stops::
 
@@ -152,7 +76,7 @@ def train(
         spins: the observed samples (N, M) of ±1; batches are drawn from them with replacement.
         n_iterations: updates.
         rng: stream of the batches, of t and of the noise.
-        batch_size, learning_rate: of Adam.
+        batch_size, learning_rate: of Adam; the rate is the denoiser's own if none is given.
         average: decay of the weights' average per update, in [0, 1); 0 is no average. The decay at
             update n is at most n/(n + 9).
         precision: "bfloat16", "float32", or "auto": bfloat16 where the CPU multiplies it in hardware.
@@ -164,11 +88,12 @@ def train(
     spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
     _checks.count("n_iterations", n_iterations)
     _checks.count("batch_size", batch_size)
+    learning_rate = denoiser.learning_rate if learning_rate is None else learning_rate
     _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
     if not 0 <= average < 1:
         raise ValueError(f"average must be in [0, 1), got {average}")
     _check_schedule(schedule, denoiser)
-    low_precision = resolve_precision(precision, device) == "bfloat16"
+    low_precision = _precision(denoiser, precision, device) == "bfloat16"
     random = torch_generator(rng, device)
     denoiser = copy.deepcopy(denoiser).to(device).train()
     data = torch.as_tensor(spins, dtype=torch.float32, device=device)  # (N, M)
@@ -185,9 +110,7 @@ def _updates(denoiser, schedule, data, optimiser, random, n_iterations, batch_si
     live, kept = list(denoiser.parameters()), list(averaged.parameters())
     for iteration in range(1, n_iterations + 1):
         rows = torch.randint(len(data), (batch_size,), generator=random, device=device)
-        t = torch.randint(1, schedule.n_steps + 1, (batch_size,), generator=random, device=device)
-        noise = torch.randn((batch_size, data.shape[1]), generator=random, device=device)  # (B, M)
-        loss = _simple_loss(denoiser, schedule, data[rows], t, noise, low_precision)
+        loss = _training_loss(denoiser, schedule, data[rows], random, low_precision)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -218,7 +141,7 @@ def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto
     spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
     _checks.count("n_draws", n_draws)
     _check_schedule(schedule, denoiser)
-    low_precision = resolve_precision(precision, device) == "bfloat16"
+    low_precision = _precision(denoiser, precision, device) == "bfloat16"
     random = torch_generator(rng, device)
     data = torch.as_tensor(spins, dtype=torch.float32, device=device)  # (N, M)
     total = 0.0
@@ -228,6 +151,41 @@ def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto
         noise = torch.randn(data.shape, generator=random, device=device)
         total += _simple_loss(denoiser, schedule, data, t, noise, low_precision).item()
     return total / n_draws
+
+
+@torch.no_grad()
+def own_loss(denoiser, schedule, spins, *, rng, n_draws=4):
+    """The loss that training lowers, of a finished denoiser on given samples.
+
+    Of a ``denoisers.FieldDenoiser`` it is −⟨log p⟩ per spin of the model that it has learned.
+
+    Args:
+        denoiser, schedule, spins, rng, n_draws: as in ``denoising_loss``.
+
+    Returns:
+        float
+    """
+    spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
+    _checks.count("n_draws", n_draws)
+    _check_schedule(schedule, denoiser)
+    random = torch_generator(rng)
+    data = torch.as_tensor(spins, dtype=torch.float32)
+    losses = [_training_loss(denoiser, schedule, data, random, False).item() for _ in range(n_draws)]
+    return float(np.mean(losses))
+
+
+def _training_loss(denoiser, schedule, clean, random, low_precision):
+    """What one update lowers: L_simple, or the denoiser's own loss; t and noise are drawn here."""
+    own = isinstance(denoiser, denoisers.FieldDenoiser)
+    size = (len(clean),)
+    if own:
+        t = torch.multinomial(denoiser.step_law, *size, replacement=True, generator=random)
+    else:
+        t = torch.randint(1, schedule.n_steps + 1, size, generator=random, device=clean.device)
+    noise = torch.randn(clean.shape, generator=random, device=clean.device)  # (B, M)
+    if own:
+        return denoiser.loss(clean, add_noise(schedule, clean, t, noise), t)
+    return _simple_loss(denoiser, schedule, clean, t, noise, low_precision)
 
 
 def _simple_loss(denoiser, schedule, clean, t, noise, low_precision):
@@ -241,8 +199,25 @@ def _config(denoiser):
     return getattr(denoiser, "config", {})
 
 
+def _precision(denoiser, precision, device):
+    """As ``resolve_precision``; but a field of 0.1 beside one of 100 needs all digits of float32."""
+    if not isinstance(denoiser, denoisers.FieldDenoiser):
+        return resolve_precision(precision, device)
+    if precision == "bfloat16":
+        raise ValueError(f"precision must be float32 or auto for a {type(denoiser).__name__}, got bfloat16")
+    _checks.choice("precision", precision, ("auto", "float32"))
+    return "float32"
+
+
 def _check_schedule(schedule, denoiser):
     known = _config(denoiser).get("n_steps", schedule.n_steps)
+    if isinstance(denoiser, denoisers.FieldDenoiser):
+        made_for = denoiser.alphas_bar[1:].cpu().numpy()
+        if schedule.n_steps != len(made_for) or not np.allclose(schedule.alphas_bar, made_for, rtol=1e-5):
+            raise ValueError(
+                f"schedule must be NoiseSchedule.linear({len(made_for)}), which the denoiser was made for, "
+                f"got another one of {schedule.n_steps} steps"
+            )
     if schedule.n_steps > known:
         raise ValueError(f"schedule must have at most the denoiser's {known} steps, got {schedule.n_steps}")
 
@@ -329,7 +304,7 @@ class _Reverse:
     def __init__(self, denoiser, schedule, n_steps, order, precision, device):
         _checks.choice("order", order, (1, 2))
         _check_schedule(schedule, denoiser)
-        self.dtype = getattr(torch, resolve_precision(precision, device))
+        self.dtype = getattr(torch, _precision(denoiser, precision, device))
         self.device = device
         self.n_spins = denoiser.config["n_spins"]
         self.network = copy.deepcopy(denoiser).to(device=device, dtype=self.dtype).eval()

@@ -4,7 +4,9 @@ All share one call: ``denoiser(x, t)`` with x (B, M) float and t (B,) or (1,) wh
 1 … T returns the predicted noise ε̂ (B, M).  A t of shape (1,) means one step for the whole batch, as in
 sampling: everything that depends on t alone is then computed once.
 
-Each keeps the arguments it was made with in ``config``, from which ``ddpm.load`` rebuilds it.
+Each keeps the arguments it was made with in ``config``, from which ``ddpm.load`` rebuilds it, and says
+in ``learning_rate`` how fast Adam should go.  ``ResidualMLP`` is the thesis's; the ``FieldDenoiser`` s know
+Bayes' rule for spins in Gaussian noise, and learn only what it leaves open.
 """
 
 import math
@@ -15,6 +17,8 @@ from torch import nn
 from torch.nn import functional
 
 from ising_lib import _checks
+from ising_lib.ising import IsingModel
+from ising_lib.noise import NoiseSchedule
 
 
 class ResidualMLP(nn.Module):
@@ -27,6 +31,8 @@ class ResidualMLP(nn.Module):
         rng: stream of the initial weights, uniform in ±1/√(inputs of the layer).
         n_dim, n_hidden1, n_hidden2: widths; the thesis's are 128, 256 and 512.
     """
+
+    learning_rate = 5e-4
 
     def __init__(self, n_spins, n_steps, *, rng, n_dim=128, n_hidden1=256, n_hidden2=512):
         super().__init__()
@@ -80,6 +86,167 @@ class _Block(nn.Module):
     def forward(self, x, time):
         h = self.first(functional.gelu(x)) + self.time(functional.gelu(time))
         return self.second(functional.gelu(h)) + self.shortcut(x)
+
+
+class FieldDenoiser(nn.Module):
+    r"""A denoiser that knows Bayes' rule: it predicts the field on each spin, by maximum likelihood.
+
+    With r_t = ᾱ_t / (1 − ᾱ_t), the ratio of signal to noise, a model p(σ_0) seen through noise is
+
+        p(σ_0 | σ_t = x) ∝ p(σ_0) exp(Σ_i a_t x_i σ_i),    a_t = √ᾱ_t / (1 − ᾱ_t) = r_t / √ᾱ_t :
+
+    an Ising model stays one, and the noised configuration acts on it as one more field, a_t x.  That part
+    is known exactly and added by hand; the network learns the rest of the field λ_i that holds spin i.
+    Then tanh λ is the guess of σ_0, and
+
+        ε̂ = (x − √ᾱ_t tanh λ) / √(1 − ᾱ_t).
+
+    Trained by the mean of (σ_0 − tanh λ)² over all ratios alike, ½ ∫ dr E‖σ_0 − tanh λ‖²: for the exact
+    denoiser this is the entropy of the data, −⟨log p⟩ in nats (Guo, Shamai, Verdú 2005), so that the best
+    p is the one of maximum likelihood.  The thesis's L_simple (Eq. 44) is the same with other weights.
+
+    Subclasses define ``rest(x, t)``, (B, M): the field on each spin beyond a_t x.
+
+    Args:
+        n_steps: T of the linear noise schedule (``NoiseSchedule.linear``) that it is made for.
+
+    Attributes:
+        step_law: (T + 1,) the probability with which training draws step t: uniform in log r_t.
+    """
+
+    # r below the first says next to nothing, beyond the second the spins are bare: 1 − ⟨tanh²⟩ < 1e-6
+    RATIOS = 0.02, 30.0
+
+    def __init__(self, n_steps):
+        super().__init__()
+        kept = torch.from_numpy(NoiseSchedule.linear(n_steps).alphas_bar)  # (T,)
+        ratio = kept / (1 - kept)  # r_t, falling
+        used = (ratio > self.RATIOS[0]) & (ratio < self.RATIOS[1])
+        law = -torch.gradient(ratio.log())[0] * used
+        law = law / law.sum()
+        weight = torch.where(used, -torch.gradient(ratio)[0] / law.clamp_min(1e-30), 0.0) / 2
+        for name, values, at_0 in (
+            ("alphas_bar", kept, 1.0),
+            ("step_law", law, 0.0),
+            ("weight", weight, 0.0),
+        ):
+            table = torch.cat([torch.tensor([at_0], dtype=torch.float64), values]).float()  # (T + 1,)
+            self.register_buffer(name, table, persistent=False)
+
+    def rest(self, x, t):
+        """The learned part of the field, (B, M)."""
+        raise NotImplementedError
+
+    def known(self, x, t):
+        """a_t x, what the noised configuration itself says, (B, M)."""
+        kept = self.alphas_bar[t, None]  # (B or 1, 1)
+        return kept.sqrt() / (1 - kept) * x
+
+    def guess(self, x, t):
+        """tanh λ, the mean of σ_0 given σ_t = x, (B, M)."""
+        return torch.tanh(self.known(x, t) + self.rest(x, t))
+
+    def forward(self, x, t):
+        kept = self.alphas_bar[t, None]
+        return (x - kept.sqrt() * self.guess(x, t)) / (1 - kept).sqrt()
+
+    def loss(self, clean, x, t):
+        """½ ∫ dr E(σ_0 − tanh λ)² per spin, estimated from a batch with t drawn from ``step_law``."""
+        return (self.weight[t, None] * (clean - self.guess(x, t)) ** 2).mean()
+
+
+class MeanField(FieldDenoiser):
+    r"""A few iterations of the mean-field equations, with one learned (h, J).
+
+    The exact guess is the magnetisation of an Ising model with fields h + a_t x.  Thouless, Anderson and
+    Palmer's equations for it, iterated from m⁰ = tanh(h + a_t x), with two numbers of its own per iteration
+    that make up for their small number::
+
+        m^{k+1} = tanh(h + a_t x + c_k J m^k − d_k m^k ∘ J² (1 − m^k ∘ m^k)).
+
+    ``model()`` reads the fields and couplings off the network.
+
+    Args:
+        n_spins: M.
+        n_steps: T of the noise schedule.
+        n_layers: iterations.
+        rng: not used, all numbers start at zero or one; every denoiser takes it.
+    """
+
+    learning_rate = 2e-3
+
+    def __init__(self, n_spins, n_steps=1000, *, n_layers=4, rng=None):
+        _checks.count("n_spins", n_spins)
+        _checks.count("n_steps", n_steps, minimum=4)
+        _checks.count("n_layers", n_layers)
+        super().__init__(n_steps)
+        self.config = {"n_spins": n_spins, "n_steps": n_steps, "n_layers": n_layers}
+        self.fields = nn.Parameter(torch.zeros(n_spins))
+        self.weights = nn.Parameter(torch.zeros(n_spins, n_spins))
+        self.mean = nn.Parameter(torch.ones(n_layers))  # c_k
+        self.reaction = nn.Parameter(torch.ones(n_layers))  # d_k, Onsager's term
+
+    def couplings(self):
+        """J (M, M), symmetric with zero diagonal."""
+        return ((self.weights + self.weights.T) / 2).fill_diagonal_(0)
+
+    def rest(self, x, t):
+        couplings, known = self.couplings(), self.known(x, t)
+        squares, rest = couplings**2, self.fields
+        for mean, reaction in zip(self.mean, self.reaction, strict=True):
+            m = torch.tanh(known + rest)
+            rest = self.fields + mean * (m @ couplings) - reaction * m * ((1 - m * m) @ squares)
+        return rest
+
+    def model(self):
+        """The learned fields and couplings, an ``ising.IsingModel``: h, and c_K J of the last iteration.
+
+        Of nearly clean spins the last iteration says λ = a_t x + h + c_K J σ, as the model itself does.
+        """
+        fields, couplings = self.fields.detach(), (self.mean[-1] * self.couplings()).detach()
+        return IsingModel(fields.double().cpu().numpy(), couplings.double().cpu().numpy())
+
+
+class LogitMLP(FieldDenoiser):
+    """A small perceptron for the rest of the field: no physics beyond Bayes' rule.
+
+    It sees tanh(a_t x), what an independent spin would be guessed, and sines and cosines of log r_t.
+
+    Args:
+        n_spins: M.
+        n_steps: T of the noise schedule.
+        rng: stream of the initial weights; the last layer starts at zero.
+        n_hidden: width of its two hidden layers.
+    """
+
+    learning_rate = 1e-3
+
+    def __init__(self, n_spins, n_steps=1000, *, rng, n_hidden=256):
+        _checks.count("n_spins", n_spins)
+        _checks.count("n_steps", n_steps, minimum=4)
+        _checks.count("n_hidden", n_hidden)
+        super().__init__(n_steps)
+        self.config = {"n_spins": n_spins, "n_steps": n_steps, "n_hidden": n_hidden}
+        linear = _LinearFactory(torch_generator(rng))
+        self.register_buffer("embedding", self._embedding(), persistent=False)  # (T + 1, 16)
+        self.layers = nn.Sequential(
+            linear(n_spins + self.embedding.shape[1], n_hidden),
+            nn.GELU(),
+            linear(n_hidden, n_hidden),
+            nn.GELU(),
+            linear(n_hidden, n_spins),
+        )
+        nn.init.zeros_(self.layers[-1].weight)
+        nn.init.zeros_(self.layers[-1].bias)
+
+    def _embedding(self):
+        kept = self.alphas_bar.double().clamp(1e-9, 1 - 1e-9)
+        angles = torch.logit(kept)[:, None] * 2.0 ** torch.arange(-4, 4)  # (T + 1, 8)
+        return torch.cat([angles.sin(), angles.cos()], dim=1).float()
+
+    def rest(self, x, t):
+        independent = torch.tanh(self.known(x, t))  # (B, M)
+        return self.layers(torch.cat([independent, self.embedding[t].expand(len(x), -1)], dim=1))
 
 
 class _LinearFactory:

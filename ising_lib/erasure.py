@@ -5,13 +5,17 @@ With O(σ) = (σ_i, σ_i σ_j) the L features and w = (h, J) the parameters, p �
 f_ε ∝ f p^{ε−1} and p_ε ∝ p^ε.  The second is a high-temperature model whose moments are, to first
 order, ε w (thesis Eq. 14 and 15), so a fit solves ⟨O⟩_{f_ε} = ε w.  That equation is the stationarity
 condition of a strictly convex function, see ``fit``.
+
+Beyond the thesis, ``moments="tap"`` puts mean-field theory with its reaction term in place of the first
+order: it asks which parameters a law has whose moments are ⟨O⟩_{f_ε} (``tap_parameters``), and equates those
+with ε w.
 """
 
 import logging
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import NoConvergence, anderson, minimize, minimize_scalar
 
 from ising_lib import _checks
 from ising_lib.ising import _BLOCK, IsingModel, block_energy, split_vector
@@ -20,10 +24,17 @@ log = logging.getLogger("ising_lib")
 
 EPSILON_BOUNDS = (0.05, 0.99)  # where "auto" looks; typical answers are 0.4 (much data) to 0.9 (little)
 _EPSILON_STEP = 0.01  # the mean energy is flat at its top: a finer ε changes no parameter visibly
+_SINGULAR = 1e-10  # correlations with a smaller eigenvalue have no inverse worth the name
+_MIXING = 0.5  # share of Newton's step that Anderson's method starts with; 1 overshoots from w = 0
+_SOLVERS = {"linear": ("convex", "published"), "tap": ("anderson", "published")}
+_MAX_ITERATIONS = {"convex": 1000, "anderson": 500, "published": 20_000}
 
 
 class NotConverged(RuntimeError):
-    """The fit stopped before its equations held; ``residual`` is how far they are from holding."""
+    """The fit stopped before its equations held; ``residual`` is how far they are from holding.
+
+    The residual is infinite where the equations have no meaning, see ``fit``.
+    """
 
     def __init__(self, message, residual):
         super().__init__(message)
@@ -38,8 +49,9 @@ class ErasureFit:
         model: the inferred fields and couplings.
         epsilon: the erasure parameter used.
         mean_energy: ⟨H⟩_f of the data under the model, which "auto" maximises over ε.
-        residual: the largest absolute value of ⟨O⟩_{f_ε} − ε w among the L equations.
-        n_iterations: updates (published) or L-BFGS iterations (convex) at this ε.
+        residual: the largest absolute value among the L equations, ⟨O⟩_{f_ε} − ε w (linear) or
+            ŵ(⟨O⟩_{f_ε}) − ε w (tap).
+        n_iterations: updates (published), or iterations of L-BFGS (convex) or of Anderson's method.
         n_fits: fits made, more than one when ε was searched.
     """
 
@@ -55,7 +67,8 @@ def fit(
     spins,
     epsilon="auto",
     *,
-    solver="convex",
+    moments="linear",
+    solver=None,
     fields=True,
     weights=None,
     tolerance=1e-6,
@@ -73,35 +86,47 @@ def fit(
     F is a log-sum-exp of linear functions plus a square, hence strictly convex: there is one fit, and
     both solvers find it.
 
+    ``moments="tap"`` (not in the thesis) solves ŵ(⟨O⟩_{f_ε}) = ε w instead, with ŵ the parameters that
+    ``tap_parameters`` finds for given moments.  Near the answer w* the difference ŵ(⟨O⟩_{f_ε}) − ε w is
+    w* − w if ŵ is right, so it is Newton's step.  ``solver="anderson"`` corrects it by the last five steps
+    (Anderson's method); ``solver="published"`` takes the share α of it.  Nothing proves that there is one
+    answer only; none of our data had two.
+
     Args:
         spins: (N, M) of ±1.
         epsilon: ε in (0, 1), or "auto": the ε at which the data's mean energy under the fitted model
             is highest, by golden-section search with parabolic steps, each fit started from the last.
             The truth is not needed. A warning is logged where that maximum is not inside the search.
-        solver: "convex" or "published".
+            An ε at which the equations of "tap" have no meaning counts as the lowest.
+        moments: those of p_ε, "linear" in ε as in the thesis, or "tap".
+        solver: "convex" or "published" for "linear", "anderson" or "published" for "tap"; by default the
+            first of these.
         fields: False keeps every h_i at 0 and infers the couplings alone  (thesis Fig. 14b).
         weights: (N,) non-negative weights f_k of the samples, normalised here; equal by default.
         tolerance: largest residual accepted; below 1e-7 rounding sets in.
-        max_iterations: default 1,000 for "convex", 20,000 for "published".
+        max_iterations: default 1,000 for "convex", 500 for "anderson", 20,000 for "published".
         learning_rate: α of the published update; the thesis uses 0.1.
 
     Returns:
         ErasureFit
 
     Raises:
-        NotConverged: the residual stayed above ``tolerance``.
+        NotConverged: the residual stayed above ``tolerance``; or, for "tap", so few samples kept their
+            weight that their correlations have no inverse.
         ValueError: ``epsilon`` outside (0, 1), spins other than ±1, weights negative or all zero.
     """
     spins = _checks.spins("spins", spins)
-    _checks.choice("solver", solver, ("convex", "published"))
+    _checks.choice("moments", moments, tuple(_SOLVERS))
+    solver = _checks.choice("solver", _SOLVERS[moments][0] if solver is None else solver, _SOLVERS[moments])
     _checks.real("tolerance", tolerance, 0.0, 1.0, open_interval=True)
     _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
     if max_iterations is None:
-        max_iterations = 1000 if solver == "convex" else 20_000
+        max_iterations = _MAX_ITERATIONS[solver]
     _checks.count("max_iterations", max_iterations)
-    problem = _Problem(spins, _normalised(weights, len(spins)), fields)
+    kind = _Problem if moments == "linear" else _TapProblem
+    problem = kind(spins, _normalised(weights, len(spins)), fields)
     settings = (tolerance, max_iterations, learning_rate)
-    solve = _solve_convex if solver == "convex" else _solve_published
+    solve = {"convex": _solve_convex, "anderson": _solve_anderson, "published": _solve_published}[solver]
     start = np.zeros(problem.n_parameters)
     if not isinstance(epsilon, str):
         _checks.real("epsilon", epsilon, 0.0, 1.0, open_interval=True)
@@ -170,6 +195,63 @@ class _Problem:
         return value, gradient
 
 
+class _TapProblem(_Problem):
+    """The same data with the equations ŵ(⟨O⟩_{f_ε}) = ε w."""
+
+    def gradient(self, vector, epsilon):
+        """No function's value, and ε w − ŵ(⟨O⟩_{f_ε}): what the solvers make vanish."""
+        moments = epsilon * vector - super().gradient(vector, epsilon)[1]  # without fields, no means either
+        try:
+            return None, epsilon * vector - tap_parameters(moments, self.n_spins)
+        except ValueError as error:
+            raise NotConverged(
+                f"the Erasure Machine with moments 'tap' has no answer at epsilon = {epsilon:.3f}: {error}; "
+                f"raise epsilon, or give more samples",
+                np.inf,
+            ) from None
+
+
+def tap_parameters(moments, n_spins):
+    """The fields and couplings of a law with given moments, by mean-field theory with its reaction term.
+
+    With means m_i = ⟨σ_i⟩ and C_ij = ⟨σ_i σ_j⟩ − m_i m_j, where C_ii = 1 − m_i²::
+
+        J_ij = −(C⁻¹)_ij,    h_i = artanh m_i − Σ_j J_ij m_j + m_i [(C⁻¹)_ii − 1/(1 − m_i²)].
+
+    They are −∇S(m, C) of an entropy: that of independent spins, less what their correlations would share
+    if they were Gaussian::
+
+        S = Σ_i s(m_i) + ½ log det C − ½ Σ_i log C_ii,    s(m) = −Σ_{σ=±1} ½(1 + σ m) log ½(1 + σ m).
+
+    This is the adaptive TAP theory of Opper and Winther, Phys. Rev. E 64, 056131 (2001); to second order in
+    the couplings its reaction term is that of Thouless, Anderson and Palmer, m_i Σ_j J_ij² (1 − m_j²).
+
+    Args:
+        moments: (L,) of ⟨σ_i⟩, then ⟨σ_i σ_j⟩ for i < j.
+        n_spins: M.
+
+    Returns:
+        numpy.ndarray: (L,) parameters, in the order of ``IsingModel.to_vector``.
+
+    Raises:
+        ValueError: C is not positive definite, as where some spin never varies.
+    """
+    means, products = split_vector(moments, n_spins)
+    variances = 1 - means**2
+    correlations = products - np.outer(means, means)
+    np.fill_diagonal(correlations, variances)
+    smallest = np.linalg.eigvalsh(correlations)[0] if np.isfinite(correlations).all() else np.nan
+    if not smallest > _SINGULAR:  # no variance is below this eigenvalue: no spin is constant
+        raise ValueError(
+            f"moments must have positive definite correlations, got {smallest:.1e} as their smallest eigenvalue"
+        )
+    inverse = np.linalg.inv(correlations)
+    couplings = np.diag(np.diag(inverse)) - inverse
+    reaction = means * (np.diag(inverse) - 1 / variances)
+    fields = np.arctanh(means) - couplings @ means + reaction
+    return np.concatenate([fields, couplings[np.triu_indices(n_spins, 1)]])
+
+
 def _solve_convex(problem, epsilon, start, tolerance, max_iterations, _learning_rate):
     options = {"gtol": 0.5 * tolerance, "ftol": 0.0, "maxiter": max_iterations, "maxcor": 20, "maxls": 40}
     result = minimize(problem.gradient, start, args=(epsilon,), jac=True, method="L-BFGS-B", options=options)
@@ -184,6 +266,24 @@ def _solve_published(problem, epsilon, start, tolerance, max_iterations, learnin
         if residual <= tolerance or not np.isfinite(residual) or iteration == max_iterations:
             return _finish(problem, vector, epsilon, residual, iteration, tolerance)
         vector -= learning_rate * gradient  # Eq. 15 and 16
+
+
+def _solve_anderson(problem, epsilon, start, tolerance, max_iterations, _learning_rate):
+    n_iterations = 0
+
+    def count(*_):
+        nonlocal n_iterations
+        n_iterations += 1
+
+    def step(vector):
+        return -problem.gradient(vector, epsilon)[1]
+
+    settings = {"alpha": _MIXING, "line_search": None, "f_tol": tolerance, "maxiter": max_iterations}
+    try:
+        vector = anderson(step, start, callback=count, **settings)
+    except NoConvergence as stopped:
+        vector = stopped.args[0]
+    return _finish(problem, vector, epsilon, np.abs(step(vector)).max(), n_iterations, tolerance)
 
 
 def _finish(problem, vector, epsilon, residual, n_iterations, tolerance):
@@ -201,18 +301,26 @@ def _finish(problem, vector, epsilon, residual, n_iterations, tolerance):
 
 def _search_epsilon(problem, solve, start, settings):
     """Maximise the mean energy over ε; every fit starts from the previous one."""
-    fits = []
+    fits, refused = [], None
     warm = start
 
     def minus_mean_energy(epsilon):
-        nonlocal warm
-        fit, warm = solve(problem, float(epsilon), warm, *settings)
+        nonlocal warm, refused
+        try:
+            fit, warm = solve(problem, float(epsilon), warm, *settings)
+        except NotConverged as error:
+            if np.isfinite(error.residual):
+                raise
+            refused = error  # there is no fit at this ε, and the maximum is elsewhere
+            return np.inf
         fits.append(fit)
         return -fit.mean_energy
 
     minimize_scalar(
         minus_mean_energy, bounds=EPSILON_BOUNDS, method="bounded", options={"xatol": _EPSILON_STEP}
     )
+    if not fits:
+        raise refused
     best = max(fits, key=lambda fit: fit.mean_energy)
     if not EPSILON_BOUNDS[0] + 2 * _EPSILON_STEP < best.epsilon < EPSILON_BOUNDS[1] - 2 * _EPSILON_STEP:
         log.warning(

@@ -12,6 +12,7 @@ import contextvars
 import dataclasses
 import datetime
 import functools
+import logging
 import multiprocessing
 import os
 import time
@@ -29,6 +30,8 @@ from ising_lib import (
     ddpm,
     denoisers,
     erasure,
+    estimators,
+    imputation,
     ising,
     metrics,
     provenance,
@@ -36,6 +39,9 @@ from ising_lib import (
     stopping,
     store,
 )
+from ising_lib.ising import IsingModel
+
+log = logging.getLogger("ising_lib")
 
 FIRST_CHECKPOINT = 250  # updates; before that the samples are noise
 ANALOG_EDGES = np.linspace(-1.5, 1.5, 61)  # of the histogram of outputs before the threshold
@@ -190,6 +196,259 @@ class Retina:
         return arrays
 
 
+@dataclass(frozen=True)
+class FairRetina(Retina):
+    """Missing neurons of the recording filled in by the models of a ``Retina`` run and by their rivals.
+
+    Extends thesis Fig. 14.  The run holds counts and sums, never samples of the recording.
+
+    Args:
+        missing_counts: K numbers of missing neurons, at most 20: these are summed over exactly.
+        ridge: penalty of the pseudolikelihood.
+        all others: of the Retina run.
+    """
+
+    experiment = "fair_retina"
+    version = 1
+
+    missing_counts: tuple = (2, 5, 8, 11, 14, 17, 20)
+    ridge: float = 0.01
+
+    def __post_init__(self):
+        super().__post_init__()
+        check = functools.partial(_checks.count, maximum=min(self.n_spins, imputation.MAX_ENUMERATED))
+        counts = tuple(check("missing_counts", n) for n in self.missing_counts)  # a list from a notebook
+        object.__setattr__(self, "missing_counts", counts)
+        _plain(self, functools.partial(_checks.real, low=0.0), "ridge")
+
+    def retina(self):
+        """The config of the run whose models these are."""
+        names = [field.name for field in dataclasses.fields(Retina)]
+        return Retina(**{name: getattr(self, name) for name in names})
+
+    def compute(self, progress):
+        """What ``fill_in`` gives for each number of missing neurons.
+
+        Returns:
+            dict: ``counts`` (K, B models, 2 rules, 4, N'), ``log_loss`` (K, B, N') and ``odds`` (K, B, 2, …)
+            with the models in the order of ``FAIR_MODELS``; ``n_silent``, of the M neurons how many fire in
+            less than half of the observed bins.
+        """
+        observed, test = self.samples()
+        fitted = run(self.retina())
+        models = {
+            "independent": imputation.independent_model(observed),
+            "observed": fitted.model("observed"),
+            "augmented": fitted.model("augmented"),
+            "pseudolikelihood": estimators.pseudolikelihood(observed, self.ridge).model,
+        }
+        progress.reset(len(self.missing_counts))
+        scores = []
+        for n in self.missing_counts:
+            mask = imputation.random_mask(test.shape, n, rng=stream(self.seed, "missing"))
+            scores.append([fill_in(models[name], test, mask) for name in FAIR_MODELS])
+            progress.update()
+        return {
+            **{
+                name: np.array([[one[name] for one in several] for several in scores])
+                for name in ("counts", "log_loss", "odds")
+            },
+            "n_silent": (observed.mean(0) < 0).sum(),
+        }
+
+
+FAIR_MODELS = ("independent", "observed", "augmented", "pseudolikelihood")
+RULES = ("argmax", "marginal")
+ODDS_EDGES = np.linspace(-40, 40, 801)  # of the histogram of log-odds
+
+
+def fill_in(model, spins, missing):
+    """Hide spins and fill them in by both rules: what can be counted without keeping the samples.
+
+    Args:
+        model: IsingModel.
+        spins: (N, M) of ±1.
+        missing: (N, M) bool.
+
+    Returns:
+        dict: ``counts`` (2 rules, 4, N), the ``metrics.confusion`` of each rule; ``log_loss`` (N,) of the
+        posterior; ``odds`` (2, …), its ``metrics.odds_histogram`` between ``ODDS_EDGES``.
+    """
+    hidden = np.where(missing, np.int8(0), spins)
+    odds = imputation.log_odds(model, hidden)
+    filled = imputation.impute(model, hidden), np.where(odds >= 0, 1, -1)  # argmax, marginal
+    return {
+        "counts": np.array([metrics.confusion(spins, some, missing) for some in filled], dtype=np.uint8),
+        "log_loss": metrics.log_loss(spins, odds, missing).astype(np.float32),
+        "odds": metrics.odds_histogram(spins, odds, missing, ODDS_EDGES),
+    }
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """The same samples given to every method: who comes nearest to the truth?  (beyond the thesis)
+
+    Truth, observed and test samples are those of the ``Augmentation`` with the same numbers.
+
+    Args:
+        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``Augmentation``.
+        drawn: "equilibrium", by Monte Carlo, or "pool": drawn with Boltzmann weights from 30 N uniform
+            configurations, as in the published code of the Erasure Machine.
+        denoiser: name in ``denoisers`` of the one that makes the augmented samples, trained at its own rate.
+        n_iterations, n_augmented, n_sampling_steps: of that diffusion model.
+    """
+
+    experiment = "rivals"
+    version = 1
+
+    n_spins: int = 40
+    n_observed: int = 4000
+    coupling_scale: float = 1.0
+    field_scale: float = 1.0
+    seed: int = 0
+    drawn: str = "equilibrium"
+    denoiser: str = "MeanField"
+    n_iterations: int = 6000
+    n_augmented: int = 100_000
+    n_sampling_steps: int = 50
+
+    def __post_init__(self):
+        names = "n_spins", "n_observed", "n_iterations", "n_augmented"
+        _plain(self, functools.partial(_checks.count, minimum=2), *names)
+        _plain(self, functools.partial(_checks.count, minimum=0), "seed")
+        _plain(self, functools.partial(_checks.count, maximum=_N_NOISE_LEVELS), "n_sampling_steps")
+        _plain(self, functools.partial(_checks.real, low=0.0), "coupling_scale", "field_scale")
+        _checks.choice("drawn", self.drawn, ("equilibrium", "pool"))
+        _checks.choice("denoiser", self.denoiser, ("MeanField", "LogitMLP"))
+
+    @property
+    def training(self):
+        """What the progress bar and the provenance ask for: float32 on the CPU."""
+        return Training(n_iterations=self.n_iterations, precision="float32")
+
+    def truth(self):
+        """The true model: the same at every call."""
+        return self._twin().truth()
+
+    def samples(self):
+        """Observed and test samples: the same at every call."""
+        if self.drawn == "equilibrium":
+            return self._twin().samples()
+        truth = self.truth()
+        draw = functools.partial(sampling.resample_pool, truth, self.n_observed)
+        return [draw(rng=stream(self.seed, f"pool {name}")) for name in ("observed", "test")]
+
+    def _twin(self):
+        own = "n_spins", "n_observed", "coupling_scale", "field_scale", "seed"
+        return Augmentation(**{name: getattr(self, name) for name in own})
+
+    def compute(self, progress):
+        """The arrays of this run.
+
+        Returns:
+            dict: ``truth`` (L,); for each name in ``METHODS`` the parameters found (L,), all NaN where the
+            method refused the samples, and ``seconds`` (methods,) of one core; ``denoiser`` (L,), what is
+            read off the network itself; ``bound``, the Cramér–Rao bound on the error of Eq. 23;
+            ``train_seconds``, ``sample_seconds``, ``n_weights`` of the denoiser; its own loss on observed and
+            test samples, ``observed_loss`` and ``test_loss``; ``variance`` of the augmented samples' energies
+            under the observed fit with its ``test_line`` and ``observed_line``; ``n_distinct``, of the
+            observed samples how many differ.
+        """
+        truth = self.truth()
+        observed, test = self.samples()
+        augmented, diffusion = self._augment(observed, test, progress)
+        samples = {
+            "observed": observed,
+            "augmented": augmented,
+            "both": np.concatenate([observed, test]),
+            "true": sampling.sample(truth, self.n_augmented, rng=stream(self.seed, "oracle")),
+        }
+        found, seconds = {"denoiser": diffusion.pop("denoiser")}, []
+        for name, (method, of) in METHODS.items():
+            clock = time.process_time()
+            try:
+                if of not in samples:  # drawn from the model that another method has found
+                    model = IsingModel.from_vector(found[of], self.n_spins)
+                    samples[of] = sampling.sample(model, self.n_augmented, rng=stream(self.seed, of))
+                vector = method(samples[of]).model.to_vector()
+            except (erasure.NotConverged, sampling.NotMixed, ValueError) as error:
+                log.warning("%s refused the samples: %s", name, error)
+                vector = np.full_like(truth.to_vector(), np.nan)
+            found[name] = vector
+            seconds.append(time.process_time() - clock)
+        variances = estimators.cramer_rao(truth, self.n_observed, rng=stream(self.seed, "bound"))
+        fit = IsingModel.from_vector(found["erasure"], self.n_spins)
+        variance = {
+            name: stopping.energy_variance(spins, fit)
+            for name, spins in (("variance", augmented), ("test_line", test), ("observed_line", observed))
+        }
+        return {
+            "truth": truth.to_vector(),
+            **found,
+            "seconds": np.array(seconds),
+            "bound": variances.sum() / self.n_spins,
+            **diffusion,
+            **variance,
+            "n_distinct": len(np.unique(observed, axis=0)),
+        }
+
+    def _augment(self, observed, test, progress):
+        """Train the denoiser and sample from it: the augmented samples, and what it cost and learned."""
+        schedule = ddpm.NoiseSchedule.linear(_N_NOISE_LEVELS)
+        make = getattr(denoisers, self.denoiser)
+        initial = make(self.n_spins, schedule.n_steps, rng=stream(self.seed, "weights"))
+        clock = time.process_time()
+        for step in ddpm.train(
+            initial, schedule, observed, n_iterations=self.n_iterations, rng=stream(self.seed, "training")
+        ):
+            progress.update()
+            denoiser = step.denoiser
+        trained = time.process_time()
+        x = ddpm.sample(
+            denoiser,
+            schedule,
+            self.n_augmented,
+            n_steps=self.n_sampling_steps,
+            rng=stream(self.seed, "augmented"),
+        )
+        sampled = time.process_time()
+        losses = {
+            f"{name}_loss": ddpm.own_loss(denoiser, schedule, spins, rng=stream(self.seed, "loss"))
+            for name, spins in (("observed", observed), ("test", test))
+        }
+        nothing = np.full(self.truth().to_vector().shape, np.nan)
+        return ddpm.to_spins(x), {
+            "denoiser": denoiser.model().to_vector() if self.denoiser == "MeanField" else nothing,
+            "train_seconds": trained - clock,
+            "sample_seconds": sampled - trained,
+            "n_weights": sum(p.numel() for p in denoiser.parameters()),
+            **losses,
+        }
+
+
+_N_NOISE_LEVELS = 1000
+_tap_erasure = functools.partial(erasure.fit, moments="tap")
+
+# name: how, and from which samples; a method's name stands for samples drawn from what it found
+METHODS = {
+    "erasure": (erasure.fit, "observed"),
+    "erasure_tap": (_tap_erasure, "observed"),
+    "pseudolikelihood": (estimators.pseudolikelihood, "observed"),
+    "pseudolikelihood_bare": (functools.partial(estimators.pseudolikelihood, ridge=0.0), "observed"),
+    "log_rise": (estimators.log_rise, "observed"),
+    "mean_field": (estimators.mean_field, "observed"),
+    "tap": (estimators.tap, "observed"),
+    "augmented": (erasure.fit, "augmented"),
+    "augmented_tap": (_tap_erasure, "augmented"),
+    "augmented_pseudolikelihood": (functools.partial(estimators.pseudolikelihood, ridge=0.0), "augmented"),
+    "erasure_both": (erasure.fit, "both"),
+    "erasure_pseudo": (erasure.fit, "pseudolikelihood"),
+    "erasure_tap_pseudo": (_tap_erasure, "pseudolikelihood"),
+    "erasure_true": (erasure.fit, "true"),
+    "erasure_tap_true": (_tap_erasure, "true"),
+}
+
+
 def watch(observed, test, training, seed, progress, *, couplings_only=False):
     """Train on the observed samples; look at each checkpoint; augment at the stopping point.
 
@@ -336,7 +595,7 @@ def configs(kind, parameters):
     """One config for each of the seeds, from the parameters of a notebook.
 
     Args:
-        kind: Augmentation or Retina.
+        kind: Augmentation, Retina, FairRetina or Rivals.
         parameters: {name: value}, e.g. ``globals()`` of the notebook: ``seeds``, and any fields of the kind
             and of its Training by their names; whatever else it holds is ignored.
 
@@ -347,7 +606,9 @@ def configs(kind, parameters):
         {field.name: parameters[field.name] for field in dataclasses.fields(cls) if field.name in parameters}
         for cls in (kind, Training)
     )
-    return with_seeds(kind(**{**own, "training": Training(**training)}), parameters["seeds"])
+    if "training" in {field.name for field in dataclasses.fields(kind)}:
+        own["training"] = Training(**training)
+    return with_seeds(kind(**own), parameters["seeds"])
 
 
 def with_seeds(config, seeds):
@@ -366,7 +627,7 @@ def from_plain(plain):
     Raises:
         ValueError: an unknown experiment, another version of it, or fields that it does not have.
     """
-    kinds = {kind.experiment: kind for kind in (Augmentation, Retina)}
+    kinds = {kind.experiment: kind for kind in (Augmentation, Retina, FairRetina, Rivals)}
     values = dict(plain)
     kind = kinds[_checks.choice("experiment", values.pop("experiment", None), tuple(kinds))]
     version = values.pop("version", None)

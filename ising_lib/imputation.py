@@ -6,6 +6,7 @@ enumerated exactly; more are sampled.
 """
 
 import numpy as np
+from scipy import special
 
 from ising_lib import _checks, exact
 from ising_lib.ising import IsingModel, block_energy
@@ -59,7 +60,23 @@ def probability_up(model, spins, *, rng=None):
     Returns:
         numpy.ndarray: (N, M) float64.
     """
-    return (1 + _fill(model, spins, rng, _mean_spins, _sample_mean)) / 2
+    return special.expit(log_odds(model, spins, rng=rng))
+
+
+def log_odds(model, spins, *, rng=None):
+    """log [p(σ_i = +1 | known) / p(σ_i = −1 | known)] for each missing spin, the others summed over.
+
+    Where a probability is too near 0 or 1 to be written as a number, its log-odds still are.
+
+    Args:
+        model, spins, rng: as in ``impute``.
+
+    Returns:
+        numpy.ndarray: (N, M) float64; −∞ or +∞ for the known spins.
+    """
+    spins = _checks.spins("spins", spins, model.n_spins, allow_missing=True)
+    odds = _fill(model, spins, rng, _log_odds, _sampled_log_odds)
+    return np.where(spins == 0, odds, np.copysign(np.inf, spins))
 
 
 def _fill(model, spins, rng, enumerate_one, sample_many):
@@ -84,21 +101,18 @@ def _fill(model, spins, rng, enumerate_one, sample_many):
     return filled
 
 
+def _group(fields, couplings, part):
+    """All states of some of the spins, and their exponents Σ f σ + Σ_{i<j} J σ σ without the other spins."""
+    n = len(fields[part])
+    states = exact.configurations(n).astype(np.float64) if n else np.ones((1, 0))
+    return states, states @ fields[part] + 0.5 * (states @ couplings[part, part] * states).sum(1)
+
+
 def _table(fields, couplings):
     """Exponents Σ f σ + Σ_{i<j} J σ σ of all 2^m states as a table: half of the spins by the other half."""
     half = len(fields) // 2
     parts = slice(0, half), slice(half, None)
-    halves = []
-    exponents = []
-    for part in parts:
-        states = (
-            exact.configurations(len(fields[part])).astype(np.float64)
-            if len(fields[part])
-            else np.ones((1, 0))
-        )
-        own = 0.5 * np.einsum("si,ij,sj->s", states, couplings[part, part], states, optimize=True)
-        halves.append(states)
-        exponents.append(states @ fields[part] + own)
+    halves, exponents = zip(*(_group(fields, couplings, part) for part in parts), strict=True)
     between = halves[0] @ couplings[parts[0], parts[1]] @ halves[1].T
     return exponents[0][:, None] + exponents[1][None, :] + between, halves
 
@@ -120,11 +134,41 @@ def _most_probable(fields, couplings):
     return state
 
 
-def _mean_spins(fields, couplings):
-    table, (first, second) = _table(fields, couplings)
+def _log_odds(fields, couplings):
+    # |Σ J σ σ| ≤ 150: products of its exponentials then neither overflow nor lose anything above e^−400
+    sums = _sums_by_products if np.abs(couplings).sum() <= 300 else _sums_by_table
+    with np.errstate(divide="ignore"):  # a value e^700 times less probable than the other: infinite odds
+        return np.concatenate(
+            [
+                np.log(weights @ (states > 0)) - np.log(weights @ (states < 0))
+                for states, weights in sums(fields, couplings)
+            ]
+        )
+
+
+def _sums_by_table(fields, couplings):
+    """For each half of the spins, its states and their weights, the other half summed over."""
+    table, halves = _table(fields, couplings)
     weights = np.exp(table - table.max())
-    weights /= weights.sum()
-    return np.concatenate([weights.sum(1) @ first, weights.sum(0) @ second])
+    return zip(halves, (weights.sum(1), weights.sum(0)), strict=True)
+
+
+def _sums_by_products(fields, couplings):
+    """The same for two quarters and a half, u, v and w, ten times faster for 20 spins: the weight is::
+
+        exp(E_u + E_v + u J v) exp(u J w + E_w) exp(v J w) = A_uv B_uw C_vw,
+
+    and its sums over w, or over u and v, are products of these small matrices.
+    """
+    m = len(fields)
+    parts = slice(0, m // 4), slice(m // 4, m // 2), slice(m // 2, m)
+    (u, own_u), (v, own_v), (w, own_w) = (_group(fields, couplings, part) for part in parts)
+    first = own_u[:, None] + own_v + u @ couplings[parts[0], parts[1]] @ v.T
+    a = np.exp(first - first.max())
+    b = np.exp(u @ couplings[parts[0], parts[2]] @ w.T + own_w - own_w.max())
+    c = np.exp(v @ couplings[parts[1], parts[2]] @ w.T)
+    by_uv = a * (b @ c.T)
+    return (u, by_uv.sum(1)), (v, by_uv.sum(0)), (w, ((a.T @ b) * c).sum(0))
 
 
 def _heat_bath_sweep(model, spins, missing, inverse_temperature, rng):
@@ -156,7 +200,7 @@ def _anneal(model, spins, rng):
     return best
 
 
-def _sample_mean(model, spins, rng):
+def _sampled_log_odds(model, spins, rng):
     missing = spins == 0
     state = _random_start(spins, missing, rng)
     total = np.zeros(spins.shape)
@@ -164,7 +208,8 @@ def _sample_mean(model, spins, rng):
         means = _heat_bath_sweep(model, state, missing, 1.0, rng)
         if sweep >= _BURN_IN:
             total += means
-    return np.where(missing, total / _SWEEPS, spins)
+    with np.errstate(divide="ignore"):  # a spin that never turned
+        return 2 * np.arctanh(np.where(missing, total / _SWEEPS, spins))
 
 
 def recover(models, spins, missing, rule="argmax", *, rng=None):

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
 from ising_lib import _checks, exact, imputation
 from ising_lib.ising import IsingModel
@@ -75,20 +75,46 @@ def recovery(true_spins, filled_spins, missing):
         )
     if not missing.any():
         raise ValueError("missing must mark at least one spin")
-    true_up, filled_up = true_spins[missing] > 0, filled_spins[missing] > 0
-    recall = _share(filled_up[true_up])
-    specificity = _share(~filled_up[~true_up])
-    return Recovery(
-        accuracy=_share(true_up == filled_up),
-        balanced_accuracy=(recall + specificity) / 2,
-        recall=recall,
-        precision=_share(true_up[filled_up]),
-        n_missing=int(missing.sum()),
+    scores = rates(*confusion(true_spins, filled_spins, missing).sum(1))
+    return Recovery(**{name: float(value) for name, value in scores.items()}, n_missing=int(missing.sum()))
+
+
+def confusion(true_spins, filled_spins, missing):
+    """How the missing spins of each sample were filled in: the counts that all scores are made of.
+
+    Args:
+        true_spins, filled_spins: (N, M) of ±1.
+        missing: (N, M) bool.
+
+    Returns:
+        numpy.ndarray: (4, N) int, for each sample the +1 found, the +1 missed, the +1 invented, and the −1
+        filled in rightly.
+    """
+    up, filled = np.asarray(true_spins) > 0, np.asarray(filled_spins) > 0
+    kinds = (up & filled, up & ~filled, ~up & filled, ~up & ~filled)
+    return np.array([(kind & missing).sum(1) for kind in kinds])
+
+
+def rates(found, missed, invented, silent):
+    """The scores of ``Recovery`` from the counts of ``confusion``, or from sums of them.
+
+    Args:
+        found, missed, invented, silent: counts, all of one shape.
+
+    Returns:
+        dict: {name: array of that shape}; NaN where there is nothing to take a share of.
+    """
+    found, missed, invented, silent = (
+        np.asarray(n, dtype=np.float64) for n in (found, missed, invented, silent)
     )
-
-
-def _share(hits):
-    return float(hits.mean()) if hits.size else float("nan")
+    with np.errstate(invalid="ignore"):
+        recall, specificity = found / (found + missed), silent / (silent + invented)
+        return {
+            "accuracy": (found + silent) / (found + missed + invented + silent),
+            "balanced_accuracy": (recall + specificity) / 2,
+            "recall": recall,
+            "precision": found / (found + invented),
+        }
 
 
 def nearest_distance(spins, reference):
@@ -381,3 +407,118 @@ def smoothed(spins):
 
     best = optimize.minimize_scalar(minus_likelihood, bounds=(1e-3, 0.5), method="bounded")
     return flipped(law, best.x), float(best.x)
+
+
+def log_loss(true_spins, log_odds, missing):
+    """−Σ_i log p(σ_i | known) over the missing spins of each sample: what a forecast costs in the end.
+
+    With L_i the log-odds of +1, −log p(σ_i | known) = log(1 + exp(−σ_i L_i)).  It falls with what a model
+    knows and rises with what it wrongly takes for sure; no forecast does better on average than the true
+    conditional law.
+
+    Args:
+        true_spins: (N, M) of ±1.
+        log_odds: (N, M), from ``imputation.log_odds``; only those of missing spins are looked at.
+        missing: (N, M) bool.
+
+    Returns:
+        numpy.ndarray: (N,), in nats; infinite where something impossible came true.
+    """
+    wrong = np.where(missing, -np.asarray(true_spins, dtype=np.float64) * log_odds, -np.inf)
+    return np.logaddexp(0, wrong).sum(1)
+
+
+def odds_histogram(true_spins, log_odds, missing, edges):
+    """Log-odds of the missing spins that are −1, and of those that are +1, counted in bins.
+
+    Args:
+        true_spins, log_odds, missing: as in ``log_loss``.
+        edges: (B + 1,); what lies outside is counted in the outermost bins.
+
+    Returns:
+        numpy.ndarray: (2, B) int, first −1, then +1.
+    """
+    up, inner = np.asarray(true_spins) > 0, np.clip(log_odds, edges[0], edges[-1])
+    return np.array([np.histogram(inner[missing & kind], edges)[0] for kind in (~up, up)])
+
+
+def ranking(histogram):
+    """Probability that a missing +1 has higher odds than a missing −1, a tie counting half.
+
+    The area under the receiver's curve.  It asks for the order alone, so that neither the threshold nor the
+    share of +1 matters: 1/2 for a forecast that knows nothing, 1 for one that separates them.
+
+    Args:
+        histogram: (…, 2, B), from ``odds_histogram``.
+
+    Returns:
+        numpy.ndarray: (…); NaN where one of the two kinds is empty.
+    """
+    down, up = np.moveaxis(np.asarray(histogram, dtype=np.float64), -2, 0)  # (…, B)
+    below = down.cumsum(-1) - down / 2
+    with np.errstate(invalid="ignore"):
+        return (up * below).sum(-1) / (up.sum(-1) * down.sum(-1))
+
+
+def calibration(histogram, edges, n_merged):
+    """Does what is said to happen with probability p happen in a share p of the cases?
+
+    Args:
+        histogram: (2, B), from ``odds_histogram``.
+        edges: (B + 1,) its edges.
+        n_merged: bins taken together, a divisor of B.
+
+    Returns:
+        numpy.ndarray: (4, B'), for each of the B' ≤ B / n_merged bins that are not empty: the mean of the
+        probabilities said, each taken at the middle of its bin; the share of +1; and low and high of its 95 %
+        interval (Wilson's), as if the spins were independent.
+    """
+    n_bins = len(edges) - 1
+    if n_bins % _checks.count("n_merged", n_merged):
+        raise ValueError(f"n_merged must divide the number of bins, {n_bins}, got {n_merged}")
+    histogram, edges = np.asarray(histogram), np.asarray(edges)
+    said = histogram.sum(0) * special.expit((edges[1:] + edges[:-1]) / 2)
+    up, total, said = (some.reshape(-1, n_merged).sum(1) for some in (histogram[1], histogram.sum(0), said))
+    rows = []
+    for k in np.flatnonzero(total):
+        found = stats.binomtest(int(up[k]), int(total[k]))
+        ends = found.proportion_ci(method="wilson")
+        rows.append((said[k] / total[k], found.statistic, ends.low, ends.high))
+    return np.array(rows).reshape(-1, 4).T
+
+
+def interval(score, counts, others=None, *, rng, n_resamples=1000):
+    """A score over test samples, or the difference of two, with its 95 % interval by the bootstrap.
+
+    The N samples are drawn anew with replacement, n_resamples times; the interval runs from the 2.5th to the
+    97.5th percentile of the scores.  A sample is drawn with all that belongs to it: differences are paired,
+    and the correlations of spins within a sample are kept.
+
+    Args:
+        score: function of C sums over samples, e.g. one value of ``rates``.
+        counts: (C, N), what is summed over the samples.
+        others: (C, N), the same of another way of filling in, whose score is subtracted.
+        rng, n_resamples: how the samples are drawn anew.
+
+    Returns:
+        tuple: the score, low and high.
+    """
+    counts = np.asarray(counts)
+
+    def of_sums(*drawn, axis=-1):
+        sums = [some.sum(axis) for some in drawn]
+        first, second = sums[: len(counts)], sums[len(counts) :]
+        return score(*first) - (score(*second) if second else 0)
+
+    drawn = tuple(counts if others is None else np.concatenate([counts, others]))
+    found = stats.bootstrap(
+        drawn,
+        of_sums,
+        paired=True,
+        vectorized=True,
+        n_resamples=n_resamples,
+        batch=100,
+        method="percentile",
+        random_state=_checks.generator("rng", rng),
+    )
+    return float(of_sums(*drawn)), *map(float, found.confidence_interval)

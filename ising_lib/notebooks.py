@@ -21,7 +21,7 @@ import nbformat
 import papermill
 import yaml
 
-from ising_lib import _checks, experiments, provenance
+from ising_lib import _checks, claims, experiments, provenance
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"
@@ -188,6 +188,35 @@ def write_costs():
     (ROOT / "book" / "runs.md").write_text(_COSTS + provenance.costs(planned) + "\n")
 
 
+CLAIMS = ROOT / "book" / "claims.yaml"
+_MARKS = ("% written by `ising-book refresh` from here\n", "\n% to here\n")
+
+
+def claims_on_page(page):
+    """The three parts of a page: before the generated block, the block, after it."""
+    before, first, rest = page.partition(_MARKS[0])
+    block, last, after = rest.partition(_MARKS[1])
+    if not (first and last):
+        marks = " and ".join(repr(mark.strip()) for mark in _MARKS)
+        raise ValueError(f"the page must hold the lines {marks}, in this order")
+    return before + first, block, last + after
+
+
+def figures_of(entries):
+    """{notebook: (its configs, its parameters)} of the notebooks there are, for ``claims.findings``."""
+    used = {row["figure"] for entry in entries for row in entry["rows"]}
+    return {name: (plan(name), parameters(name)) for name in names() if name in used}
+
+
+def write_claims():
+    """Rewrite the measured part of the page ``book/claims.md``, from ``claims.yaml`` and the stored runs."""
+    entries, path = yaml.safe_load(CLAIMS.read_text()), ROOT / "book" / "claims.md"
+    figures = figures_of(entries)
+    found = [claims.findings(entry, figures) for entry in entries]
+    before, _, after = claims_on_page(path.read_text())
+    path.write_text(before + claims.block(entries, found) + after)
+
+
 def render():
     """Render the book with warnings as errors, mathematics and all without a network.
 
@@ -214,3 +243,12 @@ def render():
     shutil.copy(source / "tex-chtml-full.js", target)
     shutil.copytree(source / "output", target / "output", dirs_exist_ok=True)
     return html / "index.html"
+
+
+def rendered():
+    """The page to open, as ``render`` gives it; rendered anew only if a source has changed since."""
+    page = ROOT / "_build" / "html" / "index.html"
+    folders = [(ROOT / "book").rglob("*.*"), FOLDER.glob("*.ipynb"), (ROOT / "ising_lib").glob("*.py")]
+    sources = [ROOT / "_config.yml", ROOT / "_toc.yml", *(path for folder in folders for path in folder)]
+    newest = max(path.stat().st_mtime for path in sources)
+    return page if page.exists() and page.stat().st_mtime > newest else render()

@@ -17,9 +17,16 @@ COLOURS = {
     "test": "#56B4E9",
     "baseline": "#7F7F7F",
     "error": "#CC79A7",
+    "rival": "#009E73",
 }
-LINES = {"observed": "--", "augmented": "-", "truth": "-", "test": "-.", "baseline": ":", "error": "-"}
-MARKERS = {"observed": "s", "augmented": "o", "truth": "", "test": "^", "baseline": "d", "error": "x"}
+LINES = {
+    **{"observed": "--", "augmented": "-", "truth": "-", "test": "-.", "baseline": ":", "error": "-"},
+    "rival": (0, (5, 1, 1, 1)),
+}
+MARKERS = {
+    **{"observed": "s", "augmented": "o", "truth": "", "test": "^", "baseline": "d", "error": "x"},
+    "rival": "D",
+}
 
 _STYLE = {
     "figure.dpi": 110,
@@ -541,7 +548,7 @@ def by_seed(ax, x, gains, role, seeds):
     Args:
         ax: where to draw.
         x: (K,).
-        gains: (S, K, 2), values and their standard errors.
+        gains: (S, K, 2), values and their standard errors; or (S, K, 3), values, low and high.
         role: whose values.
         seeds: S labels.
 
@@ -551,5 +558,27 @@ def by_seed(ax, x, gains, role, seeds):
     _checks.choice("role", role, tuple(COLOURS))
     for seed, row, marker in zip(seeds, gains, "osD^vPX" * len(gains), strict=False):
         look = {"color": COLOURS[role], "marker": marker, "linewidth": 1.0, "capsize": 2.5}
-        ax.errorbar(x, row[:, 0], row[:, 1], label=f"seed {seed}", **look)
+        value, *ends = np.transpose(row)
+        errors = np.abs(ends - value) if len(ends) == 2 else ends[0]
+        ax.errorbar(x, value, errors, label=f"seed {seed}", **look)
+    return ax
+
+
+def calibration(ax, said, happened, low, high, role, label=None):
+    """How often it happened against the probability that was said; the odds of both are logarithmic.
+
+    Args:
+        ax: where to draw.
+        said, happened, low, high: (B,), from ``metrics.calibration``.
+        role: who said it.
+        label: for the legend; the role by default.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    _checks.choice("role", role, tuple(COLOURS))
+    look = {"color": COLOURS[role], "linestyle": LINES[role], "marker": MARKERS[role]}
+    ax.plot(said, happened, label=label or role, **look)
+    ax.vlines(said, low, high, color=COLOURS[role], linewidth=1.0)
+    ax.set(xscale="logit", yscale="logit")
     return ax

@@ -109,7 +109,8 @@ def costs(planned):
         if run:
             p = run.provenance
             seconds.append(p["seconds"])
-            cost = f"{run['iterations'][-1]:,} | {p['seconds']:,.0f} | {p['commit']} | {p['started'][:10]} |"
+            trained = f"{run['iterations'][-1]:,}" if "iterations" in run.arrays else "–"  # scored only
+            cost = f"{trained} | {p['seconds']:,.0f} | {p['commit']} | {p['started'][:10]} |"
         rows.append(f"| `{key}` | {', '.join(figures)} | {size} | {cost}")
     lines = [
         f"{len(seconds)} of {len(runs)} runs are stored. They took {sum(seconds) / 3600:.1f} core-hours.",

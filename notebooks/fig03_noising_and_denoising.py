@@ -24,7 +24,7 @@
 # \tag{17}
 # $$
 #
-# ({func}`ising_lib.ddpm.add_noise`). In reverse, the sampler starts from normal noise at $t = T$ and
+# ({func}`ising_lib.noise.add_noise`). In reverse, the sampler starts from normal noise at $t = T$ and
 # comes to spins at $t = 0$ ({func}`ising_lib.ddpm.trajectory`). "The same way back" has a meaning that
 # can be tested. At every $t$ the states of the two directions should follow one law.
 #

@@ -1,12 +1,13 @@
 """The network of Appendix B: its size, its time embedding, its initial weights, every layer written out."""
 
 import math
+from collections import deque
 
 import numpy as np
 import pytest
 import torch
 
-from ising_lib import denoisers
+from ising_lib import ddpm, denoisers, estimators, exact, ising
 from ising_lib.denoisers import ResidualMLP
 
 TINY = {"n_dim": 4, "n_hidden1": 6, "n_hidden2": 8}
@@ -147,3 +148,167 @@ def test_config_remakes_the_network(rng):
 def test_arguments_are_named_when_wrong(arguments, error, named):
     with pytest.raises(error, match=named):
         ResidualMLP(**{"n_spins": 4, "n_steps": 10, "rng": np.random.default_rng(0), **arguments})
+
+
+# Denoisers that know Bayes' rule --------------------------------------------------------------------------
+
+
+class Exact(denoisers.FieldDenoiser):
+    """The best denoiser of a small model: its posterior means by enumeration."""
+
+    def __init__(self, model, n_steps=1000):
+        super().__init__(n_steps)
+        self.config = {"n_spins": model.n_spins, "n_steps": n_steps}
+        states, probabilities = exact.configurations(model.n_spins), exact.probabilities(model)
+        self.states = torch.tensor(states, dtype=torch.float64)  # (2^M, M)
+        self.log_law = torch.tensor(probabilities).log()
+
+    def rest(self, x, t):
+        known = self.known(x, t).double()
+        mean = torch.softmax(self.log_law + known @ self.states.T, dim=1) @ self.states
+        return (torch.atanh(mean.clamp(-1 + 1e-12, 1 - 1e-12)) - known).float()
+
+
+def small_model(scale=0.8, n_spins=4, seed=3):
+    return ising.gaussian(n_spins, scale, scale, rng=np.random.default_rng(seed))
+
+
+def noised(spins, network, rng):
+    """Steps drawn from the network's law, and configurations noised that far."""
+    law = network.step_law.double().numpy()
+    t = torch.tensor(rng.choice(len(law), len(spins), p=law / law.sum()))
+    clean = torch.tensor(spins, dtype=torch.float32)
+    noise = torch.tensor(rng.normal(size=clean.shape), dtype=torch.float32)
+    return clean, ddpm.add_noise(ddpm.NoiseSchedule.linear(1000), clean, t, noise), t
+
+
+@pytest.mark.parametrize("seed", [3, 4], ids=["right model", "wrong model"])
+def test_the_loss_is_the_log_likelihood(seed):
+    """½ ∫ dr E(σ − ⟨σ⟩)² = −⟨log q⟩ in nats (Guo, Shamai, Verdú), for the law of the data and for another.
+
+    The part below r = 0.02 is left out of training.  There the guess is nearly the mean of q, so that it is
+    0.02 ⟨(σ − ⟨σ⟩_q)²⟩ / 2 up to a term in 0.02².
+    """
+    truth, q = small_model(), small_model(seed=seed)
+    rng = np.random.default_rng(0)
+    network = Exact(q)
+    states, p = exact.configurations(truth.n_spins), exact.probabilities(truth)
+    spins = states[rng.choice(len(p), 200_000, p=p)]
+    with torch.no_grad():
+        clean, x, t = noised(spins, network, rng)
+        each = (network.weight[t, None] * (clean - network.guess(x, t)) ** 2).mean(1).double()
+        assert network.loss(clean, x, t).item() == pytest.approx(each.mean().item(), rel=1e-5)
+    r = network.RATIOS[0]
+    means = exact.moments(q)[0]
+    start = r / 2 * (p @ (states - means) ** 2).mean()
+    entropy = -(p @ np.log(exact.probabilities(q))) / truth.n_spins
+    error = each.std().item() / np.sqrt(len(each))
+    # 5 standard errors; r²/2 bounds the neglected term, as no derivative of the square error exceeds 1 here
+    assert each.mean().item() + start == pytest.approx(entropy, abs=5 * error + r**2 / 2)
+    assert entropy > 20 * error  # else the test would have no teeth
+
+
+@pytest.mark.parametrize(
+    "network", [denoisers.MeanField(6), Exact(small_model(n_spins=6))], ids=["mean field", "exact"]
+)
+def test_noise_and_guess_are_two_names_of_one_thing(network):
+    x, t = batch(np.random.default_rng(0), 6, 1000)
+    kept = torch.tensor(ddpm.NoiseSchedule.linear(1000).alphas_bar)[t - 1, None]
+    with torch.no_grad():
+        clean = (x - (1 - kept).sqrt() * network(x, t)) / kept.sqrt()
+        wide = t < 900  # nothing is left of the signal beyond, and the division loses all digits
+        torch.testing.assert_close(clean[wide].float(), network.guess(x, t)[wide], atol=2e-4, rtol=0)
+
+
+def true_mean_field(model, n_layers):
+    network = denoisers.MeanField(model.n_spins, n_layers=n_layers)
+    with torch.no_grad():
+        network.fields.copy_(torch.tensor(model.fields.copy()))
+        network.weights.copy_(torch.tensor(model.couplings.copy()))
+    return network
+
+
+def test_mean_field_with_the_true_parameters_solves_the_tap_equations():
+    """TAP neglects terms of third order in J: halving J divides the error by eight; six are asked for.
+
+    Without Onsager's term it would be of second order, and the ratio four.
+    """
+    errors = []
+    for scale in (0.4, 0.2):
+        base = small_model(1.0, n_spins=6)
+        model = ising.IsingModel(base.fields, scale * base.couplings)
+        network, best = true_mean_field(model, 30), Exact(model)
+        t = torch.tensor([200, 300, 400] * 200)
+        x = torch.tensor(np.random.default_rng(1).normal(size=(600, 6)), dtype=torch.float32)
+        with torch.no_grad():
+            errors.append((network.guess(x, t) - best.guess(x, t)).pow(2).mean().sqrt().item())
+    assert errors[0] / errors[1] > 6
+    assert errors[1] > 1e-6  # above the rounding of float32
+
+
+def test_training_the_mean_field_finds_the_maximum_of_the_likelihood():
+    """It lies nearer to the exact estimate from the same samples than that does to the truth."""
+    truth = ising.gaussian(8, 0.5, 0.5, rng=np.random.default_rng(1))
+    spins = exact.sample(truth, 4000, rng=np.random.default_rng(2))
+    schedule = ddpm.NoiseSchedule.linear(1000)
+    steps = ddpm.train(
+        denoisers.MeanField(8), schedule, spins, n_iterations=2000, rng=np.random.default_rng(3)
+    )
+    step = deque(steps, maxlen=1).pop()
+    found = step.denoiser.model().to_vector()
+    best = estimators.maximum_likelihood(spins).model.to_vector()
+    statistical = np.sqrt(np.mean((best - truth.to_vector()) ** 2))
+    assert np.sqrt(np.mean((found - best) ** 2)) < statistical  # 0.7 of it: the noise of the updates
+    assert 0.01 < statistical < 0.03  # about 1/√N
+    # neither too weak nor too strong; the slope's own standard error is 0.01
+    assert np.polyfit(best, found, 1)[0] == pytest.approx(1, abs=0.04)
+
+
+def test_a_small_perceptron_learns_couplings_too():
+    """Its loss falls below that of the best independent spins, by most of what couplings can give."""
+    truth = small_model(1.5, n_spins=6)
+    spins = exact.sample(truth, 8000, rng=np.random.default_rng(2))
+    schedule = ddpm.NoiseSchedule.linear(1000)
+    start = denoisers.LogitMLP(6, rng=np.random.default_rng(0), n_hidden=64)
+    steps = ddpm.train(start, schedule, spins, n_iterations=1500, rng=np.random.default_rng(3))
+    step = deque(steps, maxlen=1).pop()
+    fresh = exact.sample(truth, 40_000, rng=np.random.default_rng(4))
+    alone = ising.IsingModel(np.arctanh(fresh.mean(0)), np.zeros((6, 6)))
+    with torch.no_grad():
+        clean, x, t = noised(fresh, start, np.random.default_rng(5))
+        learned, independent, best = (
+            network.loss(clean, x, t).item() for network in (step.denoiser, Exact(alone), Exact(truth))
+        )
+    assert best < learned < best + 0.25 * (independent - best)
+
+
+def test_field_denoisers_by_the_numbers():
+    """1,648 numbers for 40 spins; all in float32, and for the schedule they were made for."""
+    network = denoisers.MeanField(40)
+    assert sum(p.numel() for p in network.parameters()) == 1648
+    assert network.couplings().diagonal().abs().max() == 0
+    assert network.step_law.sum().item() == pytest.approx(1, abs=1e-5)
+    spins = np.ones((10, 40), dtype=np.int8)
+    other = ddpm.NoiseSchedule.cosine(1000)
+    with pytest.raises(ValueError, match=r"schedule must be NoiseSchedule.linear\(1000\)"):
+        ddpm.train(network, other, spins, n_iterations=1, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="schedule must be"):
+        ddpm.sample(network, ddpm.NoiseSchedule.linear(500), 3, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="precision must be float32"):
+        ddpm.sample(
+            network, ddpm.NoiseSchedule.linear(1000), 3, rng=np.random.default_rng(0), precision="bfloat16"
+        )
+
+
+@pytest.mark.parametrize("kind", [denoisers.MeanField, denoisers.LogitMLP])
+def test_field_denoisers_are_saved_and_loaded(kind, tmp_path):
+    network = kind(5, 100, rng=np.random.default_rng(0))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1)
+    schedule = ddpm.NoiseSchedule.linear(100)
+    ddpm.save(tmp_path / "network.safetensors", network, schedule)
+    again, _ = ddpm.load(tmp_path / "network.safetensors")
+    x, t = batch(np.random.default_rng(1), 5, 100)
+    with torch.no_grad():
+        torch.testing.assert_close(network(x, t), again(x, t), rtol=0, atol=0)

@@ -11,7 +11,19 @@ import numpy as np
 import pytest
 
 import ising_lib
-from ising_lib import datasets, erasure, experiments, ising, metrics, provenance, sampling, stopping, store
+from ising_lib import (
+    datasets,
+    erasure,
+    estimators,
+    experiments,
+    imputation,
+    ising,
+    metrics,
+    provenance,
+    sampling,
+    stopping,
+    store,
+)
 
 ROOT = Path(__file__).parent.parent
 TRAINING = experiments.Training(
@@ -290,7 +302,10 @@ def test_a_plain_config_comes_back(config):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"experiment": "magic"}, "experiment must be one of 'augmentation', 'retina', got 'magic'"),
+        (
+            {"experiment": "magic"},
+            "experiment must be one of 'augmentation', 'retina', .*got 'magic'",
+        ),
         ({"version": 1}, "version of 'augmentation' must be 2, got 1"),
         ({"n_spin": 3}, "Augmentation has no field 'n_spin'"),
         ({"training": {"speed": 1}}, "Training has no field 'speed'"),
@@ -442,6 +457,71 @@ def test_retina_run_holds_no_samples(fabricated_recording):
     assert (run["augmented_couplings"][:5] == 0).all()
     assert (run["augmented_couplings"][5:] != 0).any()
     assert metrics.nearest_distance(test, observed).min() == 0
+
+
+FAIR = experiments.FairRetina(
+    n_spins=5, n_observed=150, n_test=70, seed=1, training=TRAINING, missing_counts=[2, 4]
+)
+
+
+def test_fair_retina_scores_the_models_of_the_retina_run(fabricated_recording, cache):
+    """Each count and each sum again, from the models and the samples, by functions for whole arrays."""
+    run = experiments.run(FAIR)
+    plain = experiments.Retina(n_spins=5, n_observed=150, n_test=70, seed=1, training=TRAINING)
+    fitted = store.find(experiments.describe(plain))
+    assert fitted is not None, "it trains nothing of its own"
+    observed, test = plain.samples()
+    rival = estimators.pseudolikelihood(observed, FAIR.ridge).model
+    others = {"independent": imputation.independent_model(observed), "pseudolikelihood": rival}
+    assert run["n_silent"] == (observed.mean(0) < 0).sum()
+    for k, n in enumerate((2, 4)):
+        mask = imputation.random_mask(test.shape, n, rng=experiments.stream(1, "missing"))
+        hidden = np.where(mask, 0, test)
+        for b, name in enumerate(experiments.FAIR_MODELS):
+            model = others.get(name) or fitted.model(name)
+            for r, rule in enumerate(experiments.RULES):
+                expected = metrics.recovery(test, imputation.impute(model, hidden, rule), mask)
+                found = metrics.rates(*run["counts"][k, b, r].sum(-1))
+                assert found["accuracy"] == pytest.approx(expected.accuracy)
+                assert found["recall"] == pytest.approx(expected.recall)
+            up = imputation.probability_up(model, hidden)
+            cost = -np.log(np.where(test > 0, up, 1 - up)).sum(1)
+            np.testing.assert_allclose(run["log_loss"][k, b], cost, rtol=1e-5, atol=1e-5)  # kept as float32
+            np.testing.assert_array_equal(
+                run["odds"][k, b].sum(-1), [(test[mask] < 0).sum(), (test[mask] > 0).sum()]
+            )
+            assert 0 <= metrics.ranking(run["odds"][k, b]) <= 1
+
+
+def test_fair_retina_holds_no_samples(fabricated_recording):
+    """Nothing in it is as wide as the spins, known or missing."""
+    run = experiments.run(FAIR)
+    assert all(array.dtype != np.int8 for array in run.arrays.values())
+    n_bins = len(experiments.ODDS_EDGES) - 1
+    shapes = {name: array.shape for name, array in run.arrays.items()}
+    expected = {"counts": (2, 4, 2, 4, 70), "log_loss": (2, 4, 70), "odds": (2, 4, 2, n_bins), "n_silent": ()}
+    assert shapes == expected
+
+
+def test_costs_of_a_run_that_trains_nothing(fabricated_recording):
+    configs = [FAIR.retina(), FAIR]
+    experiments.run(FAIR)
+    text = provenance.costs({"ext99_both": [experiments.describe(config) for config in configs]})
+    assert "2 of 2 runs are stored" in text
+    rows = {line.split("`")[1]: line.split(" | ")[6] for line in text.splitlines() if line.startswith("| `")}
+    keys = [store.key(experiments.describe(config)) for config in configs]
+    assert rows == {keys[0]: "24", keys[1]: "–"}
+
+
+def test_fair_retina_is_one_run_however_its_numbers_are_given():
+    plain = json.loads(json.dumps(experiments.describe(FAIR)))
+    assert experiments.from_plain(plain) == FAIR
+    assert FAIR.missing_counts == (2, 4)
+    assert store.key(experiments.describe(FAIR)) == store.key(plain)
+    with pytest.raises(ValueError, match="missing_counts must be from 1 to 5, got 6"):
+        dataclasses.replace(FAIR, missing_counts=[2, 6])
+    with pytest.raises(ValueError, match="missing_counts must be from 1 to 20, got 21"):
+        experiments.FairRetina(missing_counts=(21,))
 
 
 def test_published_retina_runs_hold_no_samples_of_the_recording():

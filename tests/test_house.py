@@ -34,12 +34,14 @@ ORDER = [
         "sampling",
         "erasure",
         "estimators",
+        "noise",
         "denoisers",
         "ddpm",
         "stopping",
         "imputation",
     ),
-    *("datasets", "metrics", "plotting", "store", "provenance", "experiments", "notebooks", "__main__"),
+    *("datasets", "metrics", "plotting", "store", "provenance", "experiments"),
+    *("own_data", "own_fit", "report", "doctor", "claims", "notebooks", "__main__"),
 ]
 
 AT_THE_ROOT = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from ising_lib import exact, imputation, ising, metrics
 
@@ -230,3 +230,42 @@ def test_independent_model_has_the_means_of_the_samples(rng):
     spins[:, 2] = 1
     with pytest.raises(ValueError, match="spin 2 never changes"):
         imputation.independent_model(spins)
+
+
+def test_log_odds_where_probabilities_are_no_longer_told_from_0_and_1():
+    """Spin 0 alone: its odds are those of its field, e^100, though 1 − p is rounded to 0; and of e^−1600,
+    too small for a number, nothing worse than −∞ is said.  Known spins are certain."""
+    model = ising.IsingModel([30.0, -20.0, 0.0], [[0, 0, 20], [0, 0, 0], [20, 0, 0]])
+    found = imputation.log_odds(model, [[0, -1, 1], [0, 1, -1], [0, 0, 1]])
+    expected = [[100, -np.inf, np.inf], [20, np.inf, -np.inf], [100, -40, np.inf]]
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    frozen = ising.IsingModel([-800.0], [[0.0]])
+    np.testing.assert_array_equal(imputation.log_odds(frozen, [[0]]), [[-np.inf]])
+
+
+def test_log_odds_of_a_spin_that_never_turned_are_infinite(rng, monkeypatch):
+    """The heat bath's mean is then exactly 1."""
+    monkeypatch.setattr(imputation, "MAX_ENUMERATED", 1)
+    model = ising.IsingModel([50.0, 0.0], np.zeros((2, 2)))
+    assert imputation.log_odds(model, [[0, 0]], rng=rng)[0, 0] == np.inf
+
+
+@pytest.mark.parametrize("strength", [1.0, 300.0])
+def test_log_odds_in_logarithms_also_where_exponentials_overflow(strength, rng):
+    """From the energies of all 2^8 states; couplings of 300/√8 reach exponents of some thousands.
+
+    Exponents of that size are known to 1e-13 of it; what is less probable than e^−700 is no number at all.
+    """
+    model = ising.gaussian(M, strength, strength, rng=rng)
+    spins = with_holes(40, 7, rng)
+    states, energies = exact.configurations(M), ising.energy(model, exact.configurations(M))
+    found = imputation.log_odds(model, spins)
+    for row, odds in zip(spins, found, strict=True):
+        agrees = ((row == 0) | (states == row)).all(1)
+        for i in np.flatnonzero(row == 0):
+            up, down = (special.logsumexp(-energies[agrees & (states[:, i] == s)]) for s in (1, -1))
+            if abs(up - down) < 700:
+                assert odds[i] == pytest.approx(up - down, rel=1e-9, abs=1e-8)
+            else:
+                assert np.sign(odds[i]) == np.sign(up - down)
+                assert abs(odds[i]) > 690

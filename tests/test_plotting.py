@@ -239,3 +239,21 @@ def test_histograms_are_means_over_seeds_with_their_range():
     np.testing.assert_allclose(line.values, [0.3, 0.7])
     np.testing.assert_allclose((band.baseline, band.values), ([0.2, 0.6], [0.4, 0.8]))
     np.testing.assert_allclose(later.values, [0.5, 0.5])
+
+
+def test_by_seed_takes_intervals_that_are_not_symmetric():
+    ax = plotting.by_seed(axes(), [3], np.array([[[1.0, 0.5, 1.2]]]), "augmented", [0])
+    [(_, _, (bars,))] = ax.containers
+    np.testing.assert_allclose(bars.get_segments(), [[[3, 0.5], [3, 1.2]]])
+
+
+def test_calibration_shows_shares_against_what_was_said():
+    said, happened, low, high = [0.1, 0.5], [0.2, 0.4], [0.15, 0.3], [0.3, 0.5]
+    ax = plotting.calibration(axes(), said, happened, low, high, "rival", "PLM")
+    [line], [bars] = ax.lines, ax.collections
+    np.testing.assert_array_equal(line.get_xydata(), [[0.1, 0.2], [0.5, 0.4]])
+    np.testing.assert_array_equal(bars.get_segments(), [[[0.1, 0.15], [0.1, 0.3]], [[0.5, 0.3], [0.5, 0.5]]])
+    assert (ax.get_xscale(), ax.get_yscale()) == ("logit", "logit")
+    assert ax.get_legend_handles_labels()[1] == ["PLM"]
+    with pytest.raises(ValueError, match="role must be one of"):
+        plotting.calibration(axes(), said, happened, low, high, "nobody")

@@ -1,0 +1,426 @@
+"""What the thesis claims, and what stored runs say: statistics, rules, verdicts, and the page of them.
+
+``book/claims.yaml`` holds the claims.  Each of their rows names a figure, whose notebook says which runs; a
+statistic, one of the functions below, which makes numbers of one run; and a rule, e.g. "< 1".  Nothing is
+trained here: runs that are not stored leave a row unmeasured.
+"""
+
+import functools
+import operator
+import time
+
+import numpy as np
+import threadpoolctl
+
+from ising_lib import _checks, erasure, estimators, experiments, imputation, metrics, store
+
+VERDICTS = ("holds", "holds in part", "does not hold")
+STATISTICS = {}  # {name: function of a run}
+_RULES = {"<": operator.lt, ">": operator.gt}
+_LETTERS = {"n_spins": "M", "n_observed": "N", "coupling_scale": "g"}
+
+
+def statistic(function):
+    """Register a statistic: of a run, a number, or {setting: number} where it has several."""
+    STATISTICS[function.__name__] = function
+    return function
+
+
+# ------------------------------------------------------------------ from rows to verdicts
+
+
+def stored(configs, only=None):
+    """The runs of configs, all of which must be stored.
+
+    Args:
+        configs: of experiments.
+        only: list of {field: value}; a run counts if it has all values of one of them.
+
+    Returns:
+        list of store.Run: in the order of ``configs``; None if one of them is not stored.
+    """
+    plain = [experiments.describe(config) for config in configs]
+    if only:
+        plain = [one for one in plain if any(some.items() <= one.items() for some in only)]
+    runs = [store.find(one) for one in plain]
+    return None if None in runs or not runs else runs
+
+
+def measure(row, runs, parameters):
+    """The statistic of a row, for each seed at each setting.
+
+    Args:
+        row: of ``claims.yaml``: ``statistic``, ``with`` (options), ``parameters`` (names of options that are
+            the notebook's parameters).
+        runs: store.Runs; those that differ in nothing but the seed have one setting.
+        parameters: {name: value} of the notebook.
+
+    Returns:
+        dict: {setting: (S,) values}; the setting is "" where there is but one.
+    """
+    known = _checks.choice("statistic", row["statistic"], tuple(STATISTICS))
+    options = row.get("with", {}) | {name: parameters[name] for name in row.get("parameters", [])}
+    varied = [name for name in _LETTERS if len({run.config.get(name) for run in runs}) > 1]
+    values = {}
+    for run in runs:
+        outer = [f"{_LETTERS[name]} = {run.config[name]:,}" for name in varied]
+        found = STATISTICS[known](run, **options)
+        for inner, value in (found if isinstance(found, dict) else {"": found}).items():
+            values.setdefault(", ".join(filter(None, [*outer, inner])), []).append(float(value))
+    return {setting: np.array(some) for setting, some in values.items()}
+
+
+def met(values, rule):
+    """Which values fulfil a rule: a sign and a limit, e.g. "< 1"; NaN fulfils none.
+
+    Raises:
+        ValueError: the rule reads otherwise.
+    """
+    sign, _, limit = rule.partition(" ")
+    return _RULES[_checks.choice("rule", sign, tuple(_RULES))](np.asarray(values), float(limit))
+
+
+def judge(values, rule):
+    """One of ``VERDICTS``, always by the same rule.
+
+    A row holds when every seed at every setting fulfils its rule.  It does not hold when at no setting more
+    than half of the seeds do.  Everything between holds in part.
+
+    Args:
+        values: {setting: (S,)}, from ``measure``.
+        rule: as in ``met``.
+    """
+    shares = [met(some, rule).mean() for some in values.values()]
+    if min(shares) == 1:
+        return "holds"
+    return "holds in part" if max(shares) > 0.5 else "does not hold"
+
+
+def together(verdicts):
+    """The verdict on a claim from those on its rows: theirs where they agree; None where there is none."""
+    different = set(verdicts)
+    return "holds in part" if len(different) > 1 else next(iter(different), None)
+
+
+# ------------------------------------------------------------------ statistics: errors of parameters
+
+
+@statistic
+def error_ratio(run, part=None):
+    """MSE (Eq. 23) of the augmented over that of the observed inference; of "fields" or "couplings" alone."""
+    augmented, observed = (
+        run.share(name, part) if part else run.error(name) for name in ("augmented", "observed")
+    )
+    return augmented / observed
+
+
+@statistic
+def more_samples(run):
+    """MSE from the next larger number of augmented samples over that from the smaller, for each step up."""
+    errors, sizes = run.error("by_size"), run["sizes"]
+    steps = zip(sizes[:-1], sizes[1:], errors[1:] / errors[:-1], strict=True)
+    return {f"{few:,} → {many:,}": ratio for few, many, ratio in steps}
+
+
+@statistic
+def observed_added(run):
+    """MSE from augmented and observed samples together over that from the augmented ones alone."""
+    ratios = run.error("by_size_with_observed") / run.error("by_size")
+    return {f"{size:,} augmented": ratio for size, ratio in zip(run["sizes"], ratios, strict=True)}
+
+
+# ------------------------------------------------------------------ statistics: the course of a training
+
+
+@statistic
+def turn(run):
+    """The smaller of the first and the last MSE over the lowest: above 1 only if it falls, then rises."""
+    errors = run.error("monitored")
+    return min(errors[0], errors[-1]) / errors.min()
+
+
+@statistic
+def redrawn(run):
+    """Relative difference of two MSEs, each from n_monitor samples drawn anew from one network: the noise."""
+    [same] = np.flatnonzero(run["sizes"] == run.config["training"]["n_monitor"])
+    return abs(run.error("monitored")[run["stop_index"]] / run.error("by_size")[same] - 1)
+
+
+@statistic
+def loss_rise(run):
+    """The held-out denoising loss at the end over its lowest: 1 where it falls to the end."""
+    return run["test_loss"][-1] / run["test_loss"].min()
+
+
+@statistic
+def closeness(run):
+    """Mean distance to the nearest observed sample: generated at the end over test samples."""
+    distance = np.arange(run.config["n_spins"] + 1)
+    return (run["distances"][-1] @ distance) / (run["test_distances"] @ distance)
+
+
+@statistic
+def variance_fall(run):
+    """Var E of the generated samples at the last checkpoint over that at the first."""
+    return run["variance"][-1] / run["variance"][0]
+
+
+@statistic
+def fires(run):
+    """1 where Var E came down to the line, so that the rule found a stopping point; 0 where it never did."""
+    return run["stop_crossed"]
+
+
+@statistic
+def gain_kept(run):
+    """What is left of the gain, (observed − kept)/(observed − lowest), in MSE; 0 where there is no gain."""
+    errors, observed = run.error("monitored"), run.error("observed")
+    gain = observed - errors.min()
+    return (observed - errors[run["stop_index"]]) / gain if gain > 0 else 0.0
+
+
+# ------------------------------------------------------------------ statistics: missing neurons
+
+
+@statistic
+def recovery_gain(run, one, other, missing_counts, score="accuracy", without_first=False):
+    """A score of the recovery by one model minus that by another, on the same missing neurons, in points.
+
+    Args:
+        run: of a Retina.
+        one, other: arrays of parameters of the run, or "silent": no spike, whatever the others do.
+        missing_counts: numbers of missing neurons of each test sample, as in Figure 14.
+        score: field of metrics.Recovery.
+        without_first: do not score the most active neuron.
+
+    Returns:
+        dict: {setting: points of 100}.
+    """
+    gains = {}
+    for n_missing in missing_counts:
+        test, mask = _hidden(run, n_missing)
+        scored = mask & (np.arange(test.shape[1]) >= without_first)
+        found = [
+            getattr(metrics.recovery(test, _filled(run, name, n_missing), scored), score)
+            for name in (one, other)
+        ]
+        gains[f"{n_missing} missing"] = 100 * (found[0] - found[1])
+    return gains
+
+
+@functools.cache
+def _test_samples(run):
+    return experiments.from_plain(run.config).samples()[1]
+
+
+def _hidden(run, n_missing):
+    """Test samples and which of their spins are missing: those of Figures 12 to 14."""
+    test = _test_samples(run)
+    rng = experiments.stream(run.config["seed"], "missing")
+    return test, imputation.random_mask(test.shape, n_missing, rng=rng)
+
+
+@functools.cache  # several rows look at the same model
+def _filled(run, name, n_missing):
+    test, mask = _hidden(run, n_missing)
+    if name == "silent":
+        return np.where(mask, np.int8(-1), test)
+    return imputation.recover({name: run.model(name)}, test, mask)[name]
+
+
+# ------------------------------------------------------------------ statistics: other methods
+
+
+@statistic
+def error_over_rivals(run):
+    """MSE of the Erasure Machine over that of another method, both on the observed samples."""
+    return {name: run.error("observed") / error for name, (error, _) in _rivals(run).items()}
+
+
+@statistic
+def slower_than_rivals(run):
+    """1 where the Erasure Machine takes more processor time than another method on the same samples, else 0.
+
+    A time belongs to a machine and a moment; which of two is longer hardly does.  One thread each.
+    """
+    return {name: ratio > 1 for name, (_, ratio) in _rivals(run).items()}
+
+
+@functools.cache
+def _rivals(run):
+    """{method: (its MSE, time of the Erasure Machine over its own)} on the observed samples of a run."""
+    config = experiments.from_plain(run.config)
+    [observed, _], truth = config.samples(), config.truth()
+    methods = {
+        "pseudolikelihood": functools.partial(estimators.pseudolikelihood, ridge=0.0),
+        "mean field": estimators.mean_field,
+        "TAP": estimators.tap,
+    }
+    _timed(estimators.mean_field, observed)  # the first call loads what they all need
+    _, own = _timed(erasure.fit, observed)
+    fits = {name: _timed(method, observed) for name, method in methods.items()}
+    return {name: (metrics.thesis_mse(fit.model, truth), own / took) for name, (fit, took) in fits.items()}
+
+
+def _timed(function, spins):
+    with threadpoolctl.threadpool_limits(1):
+        started = time.process_time()
+        return function(spins), time.process_time() - started
+
+
+# ------------------------------------------------------------------ the page
+
+
+def findings(entry, figures):
+    """What the runs say on a claim: for each of its rows, the values, or why there are none.
+
+    Args:
+        entry: of ``claims.yaml``.
+        figures: {notebook: (its configs, its parameters)}.
+
+    Returns:
+        list: of {setting: (S,)} or str.
+    """
+    found = []
+    for row in entry["rows"]:
+        name = row["figure"]
+        if name not in figures:
+            found.append(f"the notebook `{name}` is not in the book yet")
+            continue
+        configs, parameters = figures[name]
+        runs = stored(configs, row.get("only"))
+        found.append(measure(row, runs, parameters) if runs else f"not all runs of `{name}` are stored")
+    return found
+
+
+def verdicts(entry, found):
+    """The verdict on each row of a claim, None where it is not measured; and on the claim.
+
+    The claim's verdict comes from the rows that are not marked ``check``.
+    """
+    rows = [
+        None if isinstance(values, str) else judge(values, row["rule"])
+        for row, values in zip(entry["rows"], found, strict=True)
+    ]
+    deciding = [
+        verdict for row, verdict in zip(entry["rows"], rows, strict=True) if verdict and "check" not in row
+    ]
+    return rows, together(deciding)
+
+
+def summary(entries, found):
+    """The table of all claims, one line each, as Markdown."""
+    lines = ["| | claim | verdict |", "|---|---|---|"]
+    for entry, several in zip(entries, found, strict=True):
+        number = entry["claim"]
+        verdict = _said(entry, several)
+        lines.append(f"| [({number})](#claim-{number}) | {entry['title']} | {verdict} |")
+    return "\n".join(lines)
+
+
+def _said(entry, found):
+    verdict = verdicts(entry, found)[1]
+    waiting = sum(isinstance(values, str) for values in found)
+    if verdict is None:
+        return "not measured yet"
+    return f"**{verdict}**" + (f", so far: {waiting} of {len(found)} rows wait" if waiting else "")
+
+
+def section(entry, found):
+    """One claim: what the thesis says, a table of its rows, how to read them, and all values.
+
+    Args:
+        entry: of ``claims.yaml``.
+        found: from ``findings``.
+
+    Returns:
+        str: Markdown.
+
+    Raises:
+        ValueError: ``claims.yaml`` has no sentence for a verdict that came out.
+    """
+    number = entry["claim"]
+    table, readings, details = [], [], []
+    for row, values, verdict in zip(entry["rows"], found, verdicts(entry, found)[0], strict=True):
+        kind, figure = "check" if "check" in row else "claim", row["figure"]
+        start = f"| {kind} | {row['measured']}"
+        if verdict is None:
+            table.append(f"{start} | {_short(figure)} | not measured yet: {values} | {row['rule']} | | |")
+            continue
+        if verdict not in row["reading"]:
+            raise ValueError(
+                f"claim {number}, {row['measured']!r}: the reading lacks {verdict!r}, the verdict"
+            )
+        digits = row.get("digits", 2)
+        cells = _extremes(values, digits), _signs(row["rule"]), _counts(values, row["rule"]), verdict
+        link = f"[{_short(figure)}](../notebooks/{figure}.ipynb)"
+        table.append(f"{start} | {link} | {' | '.join(cells)} |")
+        readings.append(f"- *{row['measured']}* ({_short(figure)}): {row['reading'][verdict]}")
+        if len(values) > 1:
+            details += [
+                "",
+                f"{row['measured']} ({_short(figure)}):",
+                "",
+                *_every(values, row["rule"], digits),
+            ]
+    lines = [
+        f"(claim-{number})=",
+        f"### ({number}) {entry['title']}",
+        "",
+        f"{entry['thesis']}",
+        "",
+        f"Verdict: {_said(entry, found)}.",
+        "",
+        "| | measured | runs of | mean (smallest to largest) | rule | fulfilled in | verdict |",
+        "|---" * 7 + "|",
+        *table,
+    ]
+    if readings:
+        lines += ["", *readings]
+    if details:
+        lines += ["", ":::{dropdown} Every setting, seed by seed", *details[1:], ":::"]
+    return "\n".join(lines)
+
+
+def _short(figure):
+    """ "Figure 8" for fig08_inference_quality, "Extension 1" for ext01_rivals."""
+    number = figure.partition("_")[0]
+    return f"{'Figure' if number.startswith('fig') else 'Extension'} {int(number[3:])}"
+
+
+def _signs(text):
+    return text.replace("-", "−")
+
+
+def _extremes(values, digits):
+    """The spread over the seeds; with several settings, at those with the lowest and the highest mean."""
+    ordered = sorted(values, key=lambda setting: values[setting].mean())
+    chosen = list(dict.fromkeys([ordered[0], ordered[-1]]))
+    texts = [
+        (f"{setting}: " if setting else "") + metrics.spread(values[setting], digits) for setting in chosen
+    ]
+    return _signs(" … ".join(texts))
+
+
+def _counts(values, rule):
+    """In how many seeds a rule is fulfilled; with several settings, at how many of them by all."""
+    hits = [met(some, rule) for some in values.values()]
+    if len(hits) == 1:
+        return f"{hits[0].sum()} of {hits[0].size} {'seeds' if hits[0].size > 1 else 'seed'}"
+    every, most = (sum(test(hit) for hit in hits) for test in (np.all, lambda hit: hit.mean() > 0.5))
+    return f"all seeds at {every}, most at {most} of {len(hits)} settings"
+
+
+def _every(values, rule, digits):
+    """A table of all values."""
+    lines = ["| setting | by seed | fulfilled |", "|---|---|---|"]
+    for setting, some in values.items():
+        listed = _signs(", ".join(f"{value:.{digits}f}" for value in some))
+        lines.append(f"| {setting or 'all'} | {listed} | {met(some, rule).sum()} of {some.size} |")
+    return lines
+
+
+def block(entries, found):
+    """The summary and all sections: the part of the page between its marks."""
+    sections = [section(entry, several) for entry, several in zip(entries, found, strict=True)]
+    return "\n\n".join([summary(entries, found), "## The claims, one by one", *sections])

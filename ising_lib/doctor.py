@@ -1,0 +1,248 @@
+"""Is this machine ready for the book?  One line for each thing, and what to do where the answer is no."""
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+import torch
+from filelock import FileLock, Timeout
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from ising_lib import datasets, ddpm, store
+from ising_lib.own_fit import warnings_to
+
+_ROOM = 1e9  # bytes on the disk of the cache
+_KERNEL_SECONDS = 60
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "firefox")
+# what ``store`` writes: EXPERIMENT-<16 hex>.npz, its lock, and what an interrupted writing left behind
+_OURS = re.compile(r"(?P<run>[a-z_]+-[0-9a-f]{16})\.(npz|lock)|\.(?P<part>[a-z_]+-[0-9a-f]{16})\.npz\..+")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, "fine", "note" or "broken", what was found, and what to do about it."""
+
+    what: str
+    state: str
+    found: str
+    advice: str = ""
+
+    def __str__(self):
+        return f"{self.state:6}  {self.what}: {self.found}{f'; {self.advice}' if self.advice else ''}"
+
+
+def examine():
+    """Look at everything, one Finding after another; nothing is changed or fetched."""
+    for check in (
+        python,
+        packages,
+        pytorch,
+        threads,
+        bfloat16,
+        cache,
+        results,
+        recording,
+        browser,
+        kernel,
+    ):
+        try:
+            yield check()
+        except Exception as error:  # a check that fails is itself a finding, and the others go on
+            kind, what = type(error).__name__, check.__name__
+            yield Finding(what, "broken", f"{kind}: {error}", "please report it")
+
+
+def python():
+    """Python is new enough."""
+    version = platform.python_version()
+    needed = importlib.metadata.metadata("ising-lib")["Requires-Python"]
+    if version in SpecifierSet(needed, prereleases=True):
+        return Finding("Python", "fine", f"{version}, {sys.executable}")
+    return Finding("Python", "broken", f"{version}, {sys.executable}", f"install {needed}")
+
+
+def packages():
+    """Every package that the library and the book ask for is there, in a version they allow."""
+    wrong = []
+    requirements = [Requirement(text) for text in importlib.metadata.requires("ising-lib") or ()]
+    wanted = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": "book"})]
+    for requirement in wanted:
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            wrong.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            wrong.append(f"{requirement.name} is {version}, not {requirement.specifier}")
+    if wrong:
+        repair = "run: pip install -c constraints.txt -e '.[book]'"
+        return Finding("packages", "broken", ", ".join(wrong), repair)
+    return Finding("packages", "fine", f"all {len(wanted)} that are asked for")
+
+
+def pytorch():
+    """PyTorch's version and build, and the devices it can use."""
+    build = "CUDA " + torch.version.cuda if torch.version.cuda else "CPU build"
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    devices += ["mps"] if torch.backends.mps.is_available() else []
+    found = f"{torch.__version__} ({build}), devices {', '.join(devices)}"
+    if torch.version.cuda and "cuda" not in devices:
+        return Finding(
+            "PyTorch", "note", found, "no GPU is seen: all runs use the processor, which is enough"
+        )
+    return Finding("PyTorch", "fine", found)
+
+
+def threads():
+    """Cores that this process may use, and PyTorch's threads."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    found = f"{torch.get_num_threads()} of PyTorch on {cores} cores"
+    if torch.get_num_threads() > cores:
+        return Finding(
+            "threads", "note", found, f"set OMP_NUM_THREADS={cores}: more only wait for each other"
+        )
+    return Finding("threads", "fine", found)
+
+
+def bfloat16():
+    """Does the processor multiply bfloat16 in hardware?"""
+    with warnings_to([]):
+        precision = ddpm.resolve_precision("auto")
+    if precision == "bfloat16":
+        return Finding("bfloat16", "fine", "the processor has units for it")
+    advice = "nothing to do: float32 takes about twice as long and changes the last digits"
+    return Finding("bfloat16", "note", "the processor has no units for it", advice)
+
+
+def cache():
+    """The cache can be written, its size, and the room on its disk."""
+    folder = store.cache_folder()
+    runs = cached()
+    size = sum(path.stat().st_size for path in runs)
+    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    found = f"{folder}, {sum(path.suffix == '.npz' for path in runs)} runs, {size / 1e6:.1f} MB"
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        return Finding(
+            "cache", "broken", f"{found}, cannot be written", "set ISING_LIB_CACHE to another folder"
+        )
+    free = shutil.disk_usage(place).free
+    found += f", {free / 1e9:.1f} GB free"
+    if free < _ROOM:
+        return Finding("cache", "note", found, "make room, or: ising-book cache --clean")
+    return Finding("cache", "fine", found)
+
+
+def results():
+    """The published runs are there and whole."""
+    folder = store.results_folder()
+    if folder is None:
+        return Finding(
+            "results", "note", "none beside this package", "every run is computed when it is asked for"
+        )
+    runs = sorted(folder.glob("*.npz"))
+    damaged = []
+    for path in runs:
+        try:
+            store.read(path)
+        except ValueError:
+            damaged.append(path.name)
+    size = sum(path.stat().st_size for path in runs)
+    if damaged:
+        advice = "restore them by git, else they are computed again"
+        return Finding("results", "broken", f"{folder}, damaged: {', '.join(damaged)}", advice)
+    return Finding("results", "fine", f"{folder}, {len(runs)} runs, {size / 1e6:.1f} MB, all whole")
+
+
+def recording():
+    """The retina recording is on this machine, or where it comes from."""
+    given = os.environ.get("ISING_LIB_DATA")
+    kept = Path(pooch.os_cache("ising_lib")) / datasets.FILE_NAME
+    if not given and not kept.is_file():
+        source = f"Figures 11 to 14 fetch it from {datasets.URL}"
+        return Finding("retina recording", "note", "not on this machine", source)
+    try:
+        file = datasets._locate(given or kept)
+    except (datasets.DatasetNotFound, ValueError) as error:
+        advice = "correct ISING_LIB_DATA" if given else "delete the file"
+        return Finding("retina recording", "broken", str(error), advice)
+    return Finding("retina recording", "fine", f"{file}, checksum right")
+
+
+def browser():
+    """A browser, to look at pages and print them."""
+    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if found is None and sys.platform in ("darwin", "win32"):
+        return Finding("browser", "fine", "the system's own")
+    if found is None:
+        return Finding(
+            "browser", "note", "none found", "only to look at pages; to print them, install chromium"
+        )
+    return Finding("browser", "fine", found)
+
+
+def kernel():
+    """A Jupyter kernel starts, is reached over the loopback, and computes: notebooks need it."""
+    from jupyter_client import KernelManager
+
+    manager = KernelManager()
+    try:
+        manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        client = manager.blocking_client()
+        client.start_channels()
+        client.wait_for_ready(timeout=_KERNEL_SECONDS)
+        reply = client.execute_interactive("6 * 7", timeout=_KERNEL_SECONDS, output_hook=lambda _: None)
+        client.stop_channels()
+    except Exception as error:  # zmq, the kernel's death, a time-out: whatever it is, no notebook will run
+        advice = "install ipykernel, and allow connections to 127.0.0.1"
+        return Finding("Jupyter kernel", "broken", f"does not start ({error})", advice)
+    finally:
+        if manager.has_kernel:
+            manager.shutdown_kernel(now=True)
+    state = "fine" if reply["content"]["status"] == "ok" else "broken"
+    return Finding("Jupyter kernel", state, f"starts and answers, {sys.executable}")
+
+
+def cached():
+    """The files of this package in the user's cache: runs, locks, left-overs; no other file, ever."""
+    folder = store.cache_folder()
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in found if _OURS.fullmatch(path.name) and path.is_file()]
+
+
+def clean():
+    """Delete the runs in the user's cache; those that another process is computing stay.
+
+    Returns:
+        tuple: files deleted, and files kept because they are in use.
+
+    Raises:
+        ValueError: the cache is the folder of the published runs.
+    """
+    folder, published = store.cache_folder(), store.results_folder()
+    if published and folder.resolve() == published.resolve():
+        raise ValueError(f"ISING_LIB_CACHE must not be the folder of the published runs, got {str(folder)!r}")
+    deleted, kept = [], []
+    for run in {_run_of(path) for path in cached()}:
+        files, lock = [path for path in cached() if _run_of(path) == run], folder / f"{run}.lock"
+        try:
+            with FileLock(lock, timeout=0):
+                for path in (*files, lock):
+                    path.unlink(missing_ok=True)
+        except Timeout:
+            kept += files
+        else:
+            deleted += files
+    return deleted, kept
+
+
+def _run_of(path):
+    match = _OURS.fullmatch(path.name)
+    return match["run"] or match["part"]

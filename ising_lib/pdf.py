@@ -1,0 +1,135 @@
+"""Print the rendered book to one PDF, by a Chromium or Chrome of this machine.
+
+The articles of all pages are put into one page, with links between them, and that is printed: so there is
+one outline, and one count of the pages.  Needs the extra "book" and a browser.
+"""
+
+import shutil
+from pathlib import Path
+
+import yaml
+from playwright import sync_api
+
+from ising_lib.notebooks import ROOT
+
+BROWSERS = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+# It draws without a graphics card, and asks nothing of the network on its own.
+FLAGS = (
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+_STYLE = """
+article { break-before: page; }
+article:first-child { break-before: avoid; }
+article h1 { display: block !important; }
+"""
+_FOOT = '<div style="width: 100%; font-size: 8px; text-align: center"><span class="pageNumber"></span></div>'
+_MARGINS = {"top": "18mm", "bottom": "20mm", "left": "18mm", "right": "18mm"}
+_MILLISECONDS = 1_200_000  # it takes one or two minutes on a free core
+
+# An address within the book becomes the id "page" or "page#place", other files of the book have no link.
+_JOINED = """async (chapters) => {
+  const articles = chapters.map(({ name, url, text }) => {
+    const page = new DOMParser().parseFromString(text, "text/html");
+    page.head.prepend(Object.assign(page.createElement("base"), { href: url }));
+    const article = page.querySelector("article");
+    for (const image of article.querySelectorAll("img[src]")) image.src = image.src;
+    for (const link of article.querySelectorAll("a[href]")) link.href = link.href;
+    for (const place of article.querySelectorAll("[id]:not(.animation *)")) place.id = `${name}#${place.id}`;
+    article.id = name;
+    return document.adoptNode(article);
+  });
+  const contents = articles[0].cloneNode();
+  contents.id = "contents";
+  contents.innerHTML = "<h1>Contents</h1><ol></ol>";
+  for (const article of articles.slice(1)) {
+    const link = Object.assign(document.createElement("a"), { href: `#${article.id}` });
+    link.textContent = article.querySelector("h1").firstChild.textContent;
+    contents.lastChild.append(document.createElement("li"));
+    contents.lastChild.lastChild.append(link);
+  }
+  document.querySelector(".bd-article-container").replaceChildren(articles[0], contents, ...articles.slice(1));
+
+  const names = new Map(chapters.map(({ name, url }) => [url, name]));
+  for (const link of document.querySelectorAll("article a[href]")) {
+    const [url, place] = link.href.split("#");
+    const ids = [`${names.get(url)}#${place}`, names.get(url)];
+    if (names.has(url)) link.href = `#${ids.find((id) => document.getElementById(id))}`;
+    else if (url.startsWith("file:") && link.host === "" && !link.getAttribute("href").startsWith("#"))
+      link.removeAttribute("href");
+  }
+  for (const script of document.querySelectorAll("article script:not([src])")) {
+    const again = document.createElement("script"); // one that was parsed aside does not run
+    again.textContent = script.textContent;
+    script.replaceWith(again);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 500)); // the films' own scripts wait as well
+  for (const slider of document.querySelectorAll(".animation input[type=range]")) {
+    slider.value = slider.max;
+    slider.dispatchEvent(new Event("input"));
+  }
+  for (const fold of document.querySelectorAll("details:not(.hide)")) fold.open = true;
+  if (window.MathJax) await MathJax.startup.promise.then(() => MathJax.typesetPromise());
+  await Promise.all([...document.images].map((image) => {
+    image.loading = "eager";
+    return image.decode();
+  }));
+  await document.fonts.ready;
+}"""
+
+
+def pages():
+    """The pages of the book in the order of its table of contents, as paths without suffix."""
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    return [contents["root"], *(page["file"] for part in contents["parts"] for page in part["chapters"])]
+
+
+def browser():
+    """The path of a browser that can print.
+
+    Raises:
+        RuntimeError: none was found.
+    """
+    found = [path for name in BROWSERS if (path := shutil.which(name))]
+    if not found:
+        raise RuntimeError("no Chromium or Chrome was found; install one, e.g. Debian's package chromium")
+    return found[0]
+
+
+def write(html, output, names=None):
+    """Print pages of the rendered book to one file.
+
+    Args:
+        html: folder of the rendered book.
+        output: path of the PDF.
+        names: of the pages, all by default.
+
+    Raises:
+        RuntimeError: no browser was found.
+    """
+    path = browser()
+    files = {name: Path(html).resolve() / f"{name}.html" for name in names or pages()}
+    chapters = [{"name": n, "url": f.as_uri(), "text": f.read_text()} for n, f in files.items()]
+    output = Path(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with sync_api.sync_playwright() as playwright:
+        with playwright.chromium.launch(executable_path=path, args=FLAGS) as chromium:
+            page = chromium.new_page(color_scheme="light")
+            page.set_default_timeout(_MILLISECONDS)
+            page.goto(chapters[0]["url"])
+            page.add_style_tag(content=_STYLE)
+            page.evaluate(_JOINED, chapters)
+            page.pdf(
+                path=output,
+                format="A4",
+                scale=0.8,
+                margin=_MARGINS,
+                display_header_footer=True,
+                header_template="<span></span>",
+                footer_template=_FOOT,
+                outline=True,
+                tagged=True,
+            )
