@@ -137,6 +137,18 @@ def build():
     typer.echo(f"The book: {notebooks.render().as_uri()}")
 
 
+@app.command(epilog=_examples("ising-book pdf", "ising-book pdf -o book.pdf"))
+def pdf(
+    output: Annotated[Path, typer.Option("-o", help="the file")] = Path("inverse-ising-companion.pdf"),
+):
+    """Print the book to one PDF, by a Chromium or Chrome of this machine."""
+    from ising_lib import notebooks, pdf
+
+    pdf.browser()  # before minutes of work
+    pdf.write(notebooks.rendered().parent, output)
+    typer.echo(f"The PDF: {output.resolve().as_uri()}")
+
+
 @app.command(
     epilog=_examples("ising-book infer spikes.csv", "ising-book infer spikes.mat --name bint --augment")
 )

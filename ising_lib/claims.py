@@ -7,6 +7,7 @@ trained here: runs that are not stored leave a row unmeasured.
 
 import functools
 import operator
+import string
 import time
 
 import numpy as np
@@ -314,7 +315,7 @@ def summary(entries, found):
     for entry, several in zip(entries, found, strict=True):
         number = entry["claim"]
         verdict = _said(entry, several)
-        lines.append(f"| [({number})](#claim-{number}) | {entry['title']} | {verdict} |")
+        lines.append(f"| {number} | [{entry['title']}](#claim-{number}) | {verdict} |")
     return "\n".join(lines)
 
 
@@ -341,39 +342,40 @@ def section(entry, found):
     """
     number = entry["claim"]
     table, readings, details = [], [], []
-    for row, values, verdict in zip(entry["rows"], found, verdicts(entry, found)[0], strict=True):
-        kind, figure = "check" if "check" in row else "claim", row["figure"]
-        start = f"| {kind} | {row['measured']}"
+    for letter, row, values, verdict in zip(
+        string.ascii_lowercase, entry["rows"], found, verdicts(entry, found)[0], strict=False
+    ):
+        name, digits = f"{number}{letter}", row.get("digits", 2)
+        start = f"| {name}{', check' if 'check' in row else ''} | {row['measured']}"
         if verdict is None:
-            table.append(f"{start} | {_short(figure)} | not measured yet: {values} | {row['rule']} | | |")
+            table.append(
+                f"{start} | {_short(row['figure'])} | not measured yet: {values} | {row['rule']} | | |"
+            )
             continue
         if verdict not in row["reading"]:
             raise ValueError(
                 f"claim {number}, {row['measured']!r}: the reading lacks {verdict!r}, the verdict"
             )
-        digits = row.get("digits", 2)
+        link = f"[{_short(row['figure'])}](../notebooks/{row['figure']}.ipynb)"
         cells = _extremes(values, digits), _signs(row["rule"]), _counts(values, row["rule"]), verdict
-        link = f"[{_short(figure)}](../notebooks/{figure}.ipynb)"
         table.append(f"{start} | {link} | {' | '.join(cells)} |")
-        readings.append(f"- *{row['measured']}* ({_short(figure)}): {row['reading'][verdict]}")
+        readings.append(f"- **{name}.** {row['reading'][verdict]}")
         if len(values) > 1:
-            details += [
-                "",
-                f"{row['measured']} ({_short(figure)}):",
-                "",
-                *_every(values, row["rule"], digits),
-            ]
+            heading = f"**{name}.** {row['measured']}; rule: {_signs(row['rule'])}"
+            details += ["", heading, "", *_every(values, row["rule"], digits)]
     lines = [
         f"(claim-{number})=",
-        f"### ({number}) {entry['title']}",
+        f"### {number}. {entry['title']}",
         "",
-        f"{entry['thesis']}",
+        entry["thesis"],
         "",
         f"Verdict: {_said(entry, found)}.",
         "",
-        "| | measured | runs of | mean (smallest to largest) | rule | fulfilled in | verdict |",
+        ":::{div} full-width",  # the table needs the margin, too
+        "| row | measured | runs of | mean (smallest to largest) | rule | fulfilled in | verdict |",
         "|---" * 7 + "|",
         *table,
+        ":::",
     ]
     if readings:
         lines += ["", *readings]

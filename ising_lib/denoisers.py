@@ -191,6 +191,7 @@ class MeanField(FieldDenoiser):
         return ((self.weights + self.weights.T) / 2).fill_diagonal_(0)
 
     def rest(self, x, t):
+        """h, and what the other spins add to it after the last iteration, (B, M)."""
         couplings, known = self.couplings(), self.known(x, t)
         squares, rest = couplings**2, self.fields
         for mean, reaction in zip(self.mean, self.reaction, strict=True):
@@ -245,6 +246,7 @@ class LogitMLP(FieldDenoiser):
         return torch.cat([angles.sin(), angles.cos()], dim=1).float()
 
     def rest(self, x, t):
+        """What the perceptron says, (B, M)."""
         independent = torch.tanh(self.known(x, t))  # (B, M)
         return self.layers(torch.cat([independent, self.embedding[t].expand(len(x), -1)], dim=1))
 

@@ -1,4 +1,7 @@
-"""Is this machine ready for the book?  One line for each thing, and what to do where the answer is no."""
+"""Is this machine ready for the book?  One line for each thing, and what to do where the answer is no.
+
+Each check imports what it looks at by itself, so that a missing package stops no other check.
+"""
 
 import importlib.metadata
 import os
@@ -10,20 +13,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-import torch
-from filelock import FileLock, Timeout
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-
-from ising_lib import datasets, ddpm, store
-from ising_lib.own_fit import warnings_to
-
 _ROOM = 1e9  # bytes on the disk of the cache
 _KERNEL_SECONDS = 60
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "firefox")
 # what ``store`` writes: EXPERIMENT-<16 hex>.npz, its lock, and what an interrupted writing left behind
-_OURS = re.compile(r"(?P<run>[a-z_]+-[0-9a-f]{16})\.(npz|lock)|\.(?P<part>[a-z_]+-[0-9a-f]{16})\.npz\..+")
+_OURS = re.compile(
+    r"(?P<run>[a-z0-9_]+-[0-9a-f]{16})\.(npz|lock)|\.(?P<part>[a-z0-9_]+-[0-9a-f]{16})\.npz\..+"
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +57,8 @@ def examine():
 
 def python():
     """Python is new enough."""
+    from packaging.specifiers import SpecifierSet
+
     version = platform.python_version()
     needed = importlib.metadata.metadata("ising-lib")["Requires-Python"]
     if version in SpecifierSet(needed, prereleases=True):
@@ -71,6 +68,8 @@ def python():
 
 def packages():
     """Every package that the library and the book ask for is there, in a version they allow."""
+    from packaging.requirements import Requirement
+
     wrong = []
     requirements = [Requirement(text) for text in importlib.metadata.requires("ising-lib") or ()]
     wanted = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": "book"})]
@@ -90,6 +89,8 @@ def packages():
 
 def pytorch():
     """PyTorch's version and build, and the devices it can use."""
+    import torch
+
     build = "CUDA " + torch.version.cuda if torch.version.cuda else "CPU build"
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     devices += ["mps"] if torch.backends.mps.is_available() else []
@@ -103,6 +104,8 @@ def pytorch():
 
 def threads():
     """Cores that this process may use, and PyTorch's threads."""
+    import torch
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found = f"{torch.get_num_threads()} of PyTorch on {cores} cores"
     if torch.get_num_threads() > cores:
@@ -114,6 +117,9 @@ def threads():
 
 def bfloat16():
     """Does the processor multiply bfloat16 in hardware?"""
+    from ising_lib import ddpm
+    from ising_lib.own_fit import warnings_to
+
     with warnings_to([]):
         precision = ddpm.resolve_precision("auto")
     if precision == "bfloat16":
@@ -124,6 +130,8 @@ def bfloat16():
 
 def cache():
     """The cache can be written, its size, and the room on its disk."""
+    from ising_lib import store
+
     folder = store.cache_folder()
     runs = cached()
     size = sum(path.stat().st_size for path in runs)
@@ -142,6 +150,8 @@ def cache():
 
 def results():
     """The published runs are there and whole."""
+    from ising_lib import store
+
     folder = store.results_folder()
     if folder is None:
         return Finding(
@@ -163,6 +173,10 @@ def results():
 
 def recording():
     """The retina recording is on this machine, or where it comes from."""
+    import pooch
+
+    from ising_lib import datasets
+
     given = os.environ.get("ISING_LIB_DATA")
     kept = Path(pooch.os_cache("ising_lib")) / datasets.FILE_NAME
     if not given and not kept.is_file():
@@ -177,15 +191,15 @@ def recording():
 
 
 def browser():
-    """A browser, to look at pages and print them."""
-    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if found is None and sys.platform in ("darwin", "win32"):
-        return Finding("browser", "fine", "the system's own")
-    if found is None:
+    """A browser that can print the book; nothing else needs one."""
+    from ising_lib import pdf
+
+    try:
+        return Finding("browser", "fine", pdf.browser())
+    except RuntimeError as error:
         return Finding(
-            "browser", "note", "none found", "only to look at pages; to print them, install chromium"
+            "browser", "note", str(error), "only ising-book pdf and the tests of the pages need it"
         )
-    return Finding("browser", "fine", found)
 
 
 def kernel():
@@ -212,6 +226,8 @@ def kernel():
 
 def cached():
     """The files of this package in the user's cache: runs, locks, left-overs; no other file, ever."""
+    from ising_lib import store
+
     folder = store.cache_folder()
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return [path for path in found if _OURS.fullmatch(path.name) and path.is_file()]
@@ -226,6 +242,10 @@ def clean():
     Raises:
         ValueError: the cache is the folder of the published runs.
     """
+    from filelock import FileLock, Timeout
+
+    from ising_lib import store
+
     folder, published = store.cache_folder(), store.results_folder()
     if published and folder.resolve() == published.resolve():
         raise ValueError(f"ISING_LIB_CACHE must not be the folder of the published runs, got {str(folder)!r}")

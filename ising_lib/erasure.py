@@ -243,7 +243,7 @@ def tap_parameters(moments, n_spins):
     smallest = np.linalg.eigvalsh(correlations)[0] if np.isfinite(correlations).all() else np.nan
     if not smallest > _SINGULAR:  # no variance is below this eigenvalue: no spin is constant
         raise ValueError(
-            f"moments must have positive definite correlations, got {smallest:.1e} as their smallest eigenvalue"
+            f"moments must have positive definite correlations, got an eigenvalue of {smallest:.1e}"
         )
     inverse = np.linalg.inv(correlations)
     couplings = np.diag(np.diag(inverse)) - inverse
@@ -316,9 +316,10 @@ def _search_epsilon(problem, solve, start, settings):
         fits.append(fit)
         return -fit.mean_energy
 
-    minimize_scalar(
-        minus_mean_energy, bounds=EPSILON_BOUNDS, method="bounded", options={"xatol": _EPSILON_STEP}
-    )
+    with np.errstate(invalid="ignore"):  # no parabola goes through infinity: a golden step follows
+        minimize_scalar(
+            minus_mean_energy, bounds=EPSILON_BOUNDS, method="bounded", options={"xatol": _EPSILON_STEP}
+        )
     if not fits:
         raise refused
     best = max(fits, key=lambda fit: fit.mean_energy)

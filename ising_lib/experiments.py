@@ -449,6 +449,98 @@ METHODS = {
 }
 
 
+@dataclass(frozen=True)
+class Corrected:
+    """The Erasure Machine with moments to first order and with those of TAP, on the same samples.
+
+    Truth and samples are those of the ``Augmentation`` with the same numbers.  (Beyond the thesis.)
+
+    Args:
+        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``Augmentation``.
+        epsilons: K values of ε to fit at, besides the automatic one.
+    """
+
+    experiment = "corrected"
+    version = 1
+
+    n_spins: int = 40
+    n_observed: int = 4000
+    coupling_scale: float = 1.0
+    field_scale: float = 1.0
+    seed: int = 0
+    epsilons: tuple = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
+
+    def __post_init__(self):
+        _plain(self, functools.partial(_checks.count, minimum=2), "n_spins", "n_observed")
+        _plain(self, functools.partial(_checks.count, minimum=0), "seed")
+        _plain(self, functools.partial(_checks.real, low=0.0), "coupling_scale", "field_scale")
+        check = functools.partial(_checks.real, low=0.0, high=1.0, open_interval=True)
+        object.__setattr__(self, "epsilons", tuple(check("epsilons", value) for value in self.epsilons))
+
+    @property
+    def training(self):
+        """What the progress bar and the provenance ask for; nothing is trained."""
+        return Training(n_iterations=2 * len(self.epsilons) + 2, precision="float32")
+
+    def augmentation(self):
+        """The config whose truth and samples these are."""
+        own = "n_spins", "n_observed", "coupling_scale", "field_scale", "seed"
+        return Augmentation(**{name: getattr(self, name) for name in own})
+
+    def compute(self, progress):
+        """The arrays of this run; NaN where a fit is refused.
+
+        Returns:
+            dict: ``truth`` (L,); for "linear" and "tap" the parameters at the automatic ε, e.g. ``tap`` (L,),
+            with ``tap_epsilon``, and at each of the ``epsilons`` the error of Eq. 23, the mean energy and the
+            pseudolikelihood of the observed samples, ``tap_curve`` (3, K); ``pseudolikelihood`` (L,) with a
+            ridge of M/N; ``bound``, the Cramér–Rao bound on the error of Eq. 23.
+        """
+        truth = self.augmentation().truth()
+        observed = sampling.sample(truth, self.n_observed, rng=stream(self.seed, "observed"))
+        arrays = {"truth": truth.to_vector()}
+        for moments in ("linear", "tap"):
+            fits = []
+            for epsilon in ("auto", *self.epsilons):
+                fits.append(_unless_refused(observed, epsilon, moments))
+                progress.update()
+            auto = fits.pop(0)
+            arrays[moments] = auto.model.to_vector() if auto else np.full(truth.to_vector().shape, np.nan)
+            arrays[f"{moments}_epsilon"] = auto.epsilon if auto else np.nan
+            scores = [
+                (
+                    metrics.thesis_mse(fit.model, truth),
+                    fit.mean_energy,
+                    metrics.log_pseudolikelihood(fit.model, observed),
+                )
+                if fit
+                else (np.nan,) * 3
+                for fit in fits
+            ]
+            arrays[f"{moments}_curve"] = np.array(scores).reshape(-1, 3).T
+        rival = estimators.pseudolikelihood(observed, self.n_spins / self.n_observed)
+        variances = estimators.cramer_rao(
+            truth, self.n_observed, rng=stream(self.seed, "bound"), n_draws=_N_BOUND_DRAWS
+        )
+        too_high = _N_BOUND_DRAWS / (_N_BOUND_DRAWS - variances.size)  # see cramer_rao
+        return {
+            **arrays,
+            "pseudolikelihood": rival.model.to_vector(),
+            "bound": variances.sum() / self.n_spins / too_high,
+        }
+
+
+_N_BOUND_DRAWS = 20_000
+
+
+def _unless_refused(spins, epsilon, moments):
+    """The fit, or None where there is none."""
+    try:
+        return erasure.fit(spins, epsilon, moments=moments)
+    except erasure.NotConverged:
+        return None
+
+
 def watch(observed, test, training, seed, progress, *, couplings_only=False):
     """Train on the observed samples; look at each checkpoint; augment at the stopping point.
 
@@ -595,7 +687,7 @@ def configs(kind, parameters):
     """One config for each of the seeds, from the parameters of a notebook.
 
     Args:
-        kind: Augmentation, Retina, FairRetina or Rivals.
+        kind: Augmentation, Retina, FairRetina, Rivals or Corrected.
         parameters: {name: value}, e.g. ``globals()`` of the notebook: ``seeds``, and any fields of the kind
             and of its Training by their names; whatever else it holds is ignored.
 
@@ -627,7 +719,7 @@ def from_plain(plain):
     Raises:
         ValueError: an unknown experiment, another version of it, or fields that it does not have.
     """
-    kinds = {kind.experiment: kind for kind in (Augmentation, Retina, FairRetina, Rivals)}
+    kinds = {kind.experiment: kind for kind in (Augmentation, Retina, FairRetina, Rivals, Corrected)}
     values = dict(plain)
     kind = kinds[_checks.choice("experiment", values.pop("experiment", None), tuple(kinds))]
     version = values.pop("version", None)
@@ -637,7 +729,9 @@ def from_plain(plain):
         unknown = set(given) - {field.name for field in dataclasses.fields(known)}
         if unknown:
             raise ValueError(f"{known.__name__} has no field {sorted(unknown)[0]!r}")
-    return kind(**{**values, "training": Training(**values.get("training", {}))})
+    if "training" in {field.name for field in dataclasses.fields(kind)}:
+        values["training"] = Training(**values.get("training", {}))
+    return kind(**values)
 
 
 class Planned(Exception):

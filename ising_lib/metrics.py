@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special, stats
 
-from ising_lib import _checks, exact, imputation
+from ising_lib import _checks, erasure, exact, imputation
 from ising_lib.ising import IsingModel
 
 _BLOCK = 1024
@@ -522,3 +522,40 @@ def interval(score, counts, others=None, *, rng, n_resamples=1000):
         random_state=_checks.generator("rng", rng),
     )
     return float(of_sums(*drawn)), *map(float, found.confidence_interval)
+
+
+def regret(errors, scores):
+    """What a choice by score costs: the error where the score is highest, over the lowest error.
+
+    Args:
+        errors: (…, K) of K candidates.
+        scores: (…, K); NaN where there was nothing to choose.
+
+    Returns:
+        numpy.ndarray: (…), at least 1.
+    """
+    errors, chosen = np.asarray(errors), np.nanargmax(scores, axis=-1)
+    return np.take_along_axis(errors, chosen[..., None], -1)[..., 0] / np.nanmin(errors, axis=-1)
+
+
+def erasure_errors(truth, epsilons):
+    """How wrong the two equations of ``erasure.fit`` are at the truth, by enumeration.
+
+    With μ the exact moments of p_ε, the root mean square over the parameters of μ − ε w ("linear") and of
+    ŵ(μ) − ε w ("tap"), each over that of ε w.
+
+    Args:
+        truth: IsingModel with parameters w, M ≤ 20.
+        epsilons: K numbers.
+
+    Returns:
+        numpy.ndarray: (2, K).
+    """
+    vector, upper = truth.to_vector(), np.triu_indices(truth.n_spins, 1)
+    errors = []
+    for epsilon in epsilons:
+        means, products = exact.moments(truth.at(epsilon))
+        moments = np.concatenate([means, products[upper]])
+        both = moments, erasure.tap_parameters(moments, truth.n_spins)
+        errors.append([np.linalg.norm(some / epsilon - vector) for some in both])
+    return np.transpose(errors) / np.linalg.norm(vector)

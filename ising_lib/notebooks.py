@@ -179,6 +179,8 @@ figures share are counted once. A seed is another truth, or another split of the
 training. One core works on one run; its seconds include what else the machine did meanwhile.
 [How to run it](how_to_run.md) says how to compute them again.
 
+## The runs
+
 """
 
 
@@ -189,7 +191,7 @@ def write_costs():
 
 
 CLAIMS = ROOT / "book" / "claims.yaml"
-_MARKS = ("% written by `ising-book refresh` from here\n", "\n% to here\n")
+_MARKS = ("% written by `ising-book refresh` from here\n\n", "\n\n% to here\n")
 
 
 def claims_on_page(page):

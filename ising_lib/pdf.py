@@ -27,7 +27,16 @@ article:first-child { break-before: avoid; }
 article h1 { display: block !important; }
 """
 _FOOT = '<div style="width: 100%; font-size: 8px; text-align: center"><span class="pageNumber"></span></div>'
-_MARGINS = {"top": "18mm", "bottom": "20mm", "left": "18mm", "right": "18mm"}
+_SHEETS = {
+    "format": "A4",
+    "scale": 0.8,
+    "margin": {"top": "18mm", "bottom": "20mm", "left": "18mm", "right": "18mm"},
+    "display_header_footer": True,
+    "header_template": "<span></span>",
+    "footer_template": _FOOT,
+    "outline": True,
+    "tagged": True,
+}
 _MILLISECONDS = 1_200_000  # it takes one or two minutes on a free core
 
 # An address within the book becomes the id "page" or "page#place", other files of the book have no link.
@@ -51,7 +60,8 @@ _JOINED = """async (chapters) => {
     contents.lastChild.append(document.createElement("li"));
     contents.lastChild.lastChild.append(link);
   }
-  document.querySelector(".bd-article-container").replaceChildren(articles[0], contents, ...articles.slice(1));
+  articles.splice(1, 0, contents);
+  document.querySelector(".bd-article-container").replaceChildren(...articles);
 
   const names = new Map(chapters.map(({ name, url }) => [url, name]));
   for (const link of document.querySelectorAll("article a[href]")) {
@@ -115,21 +125,13 @@ def write(html, output, names=None):
     chapters = [{"name": n, "url": f.as_uri(), "text": f.read_text()} for n, f in files.items()]
     output = Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with sync_api.sync_playwright() as playwright:
-        with playwright.chromium.launch(executable_path=path, args=FLAGS) as chromium:
-            page = chromium.new_page(color_scheme="light")
-            page.set_default_timeout(_MILLISECONDS)
-            page.goto(chapters[0]["url"])
-            page.add_style_tag(content=_STYLE)
-            page.evaluate(_JOINED, chapters)
-            page.pdf(
-                path=output,
-                format="A4",
-                scale=0.8,
-                margin=_MARGINS,
-                display_header_footer=True,
-                header_template="<span></span>",
-                footer_template=_FOOT,
-                outline=True,
-                tagged=True,
-            )
+    with (
+        sync_api.sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=path, args=FLAGS) as chromium,
+    ):
+        page = chromium.new_page(color_scheme="light")
+        page.set_default_timeout(_MILLISECONDS)
+        page.goto(chapters[0]["url"])
+        page.add_style_tag(content=_STYLE)
+        page.evaluate(_JOINED, chapters)
+        page.pdf(path=output, **_SHEETS)

@@ -18,14 +18,20 @@ COLOURS = {
     "baseline": "#7F7F7F",
     "error": "#CC79A7",
     "rival": "#009E73",
+    "corrected": "#E69F00",
+    "structured": "#882255",
 }
 LINES = {
     **{"observed": "--", "augmented": "-", "truth": "-", "test": "-.", "baseline": ":", "error": "-"},
     "rival": (0, (5, 1, 1, 1)),
+    "corrected": "-",
+    "structured": (0, (2, 1)),
 }
 MARKERS = {
     **{"observed": "s", "augmented": "o", "truth": "", "test": "^", "baseline": "d", "error": "x"},
     "rival": "D",
+    "corrected": "v",
+    "structured": "v",
 }
 
 _STYLE = {
@@ -581,4 +587,30 @@ def calibration(ax, said, happened, low, high, role, label=None):
     ax.plot(said, happened, label=label or role, **look)
     ax.vlines(said, low, high, color=COLOURS[role], linewidth=1.0)
     ax.set(xscale="logit", yscale="logit")
+    return ax
+
+
+def ratios(ax, values, lost, rows, columns, limit):
+    """Ratios in a table of colours: below 1 purple, 1 white, above 1 orange; crosses where some were lost.
+
+    Args:
+        ax: where to draw.
+        values: (R, C), NaN left grey.
+        lost: (R, C) bool, marked by crosses.
+        rows, columns: R and C labels, the first row at the bottom.
+        limit: the ratio of the full orange; 1/limit is full purple.
+
+    Returns:
+        matplotlib.axes.Axes: ``ax``.
+    """
+    norm = mpl.colors.LogNorm(1 / limit, limit)
+    image = ax.imshow(values, cmap="PuOr_r", norm=norm, aspect="auto", origin="lower")
+    ax.set_facecolor("0.8")
+    y, x = np.nonzero(lost)
+    ax.plot(x, y, "x", color=COLOURS["truth"], markersize=6)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_xticks(range(len(columns)), columns)
+    ticks = np.geomspace(1 / limit, limit, 5)
+    bar = ax.figure.colorbar(image, ax=ax, ticks=ticks, format="%.3g")
+    bar.ax.minorticks_off()
     return ax

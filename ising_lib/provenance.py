@@ -55,9 +55,11 @@ def table(runs, notebook, preset="thesis"):
         for p in [run.provenance]
     ]
     machines = sorted({run.provenance["machine"] for run in runs})
-    shared = {name: value for name, value in runs[0].config.items() if name not in ("seed", "training")}
+    first, *others = [{**run.config, **run.config.get("training", {})} for run in runs]
     parameters = ", ".join(
-        f"{name} = {value}" for name, value in {**shared, **runs[0].config["training"]}.items()
+        f"{name} = {value}"
+        for name, value in first.items()
+        if name not in ("seed", "training") and all(other.get(name) == value for other in others)
     )
     warning = f"**Sizes of the preset {preset!r}: these numbers say nothing about the thesis.**"
     lines = [

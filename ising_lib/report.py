@@ -29,7 +29,7 @@ _ASIDE = ".part-"
 
 
 def _figure(rows, columns, height):
-    figure = Figure(figsize=(min(9, 3 * columns + 1), height))  # no window, whatever the machine's setting
+    figure = Figure(figsize=(min(9, 3 * columns + 3), height))  # no window, whatever the machine's setting
     return figure, figure.subplots(rows, columns, squeeze=False, sharex="row", sharey="row")
 
 
@@ -161,8 +161,8 @@ pre { background: #f4f4f4; padding: .7rem; overflow-x: auto }
 {% for sentence in notes %}<li>{{ sentence }}</li>
 {% endfor %}</ul>
 {% endif %}<h2>Checks</h2>
-<p>The columns from the second to the fifth come from {{ n_held_out }} held-out samples, scored by fits that
-have not seen them; in each, {{ n_hidden }} of the spins were hidden and filled in. The others compare the
+<p>Log-likelihood, accuracy and gain come from {{ n_held_out }} held-out samples, scored by fits that have
+not seen them; in each, {{ n_hidden }} of the spins were hidden and filled in. Misfit and activity compare all
 data with samples drawn from fits to all of them.</p>
 <table>
 <tr><th>method</th>{% for title in columns %}<th>{{ title }}</th>{% endfor %}</tr>

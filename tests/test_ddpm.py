@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from scipy import stats
 from torch import nn
 
-from ising_lib import ddpm
+from ising_lib import ddpm, denoisers
 from ising_lib.denoisers import ResidualMLP
 
 FALSE_ALARM = 1e-4  # probability that a correct law fails one test, over all comparisons in it
@@ -579,3 +579,14 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
 def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"path must name .*none\.safetensors"):
         ddpm.load(tmp_path / "none.safetensors")
+
+
+def test_own_loss_is_what_training_lowers(rng):
+    """Of the thesis's network that is L_simple: equal to ``denoising_loss`` within the noise of two draws."""
+    spins = rng.choice(np.array([-1, 1], dtype=np.int8), (4000, 5))
+    schedule = ddpm.NoiseSchedule.linear(100)
+    network = denoisers.ResidualMLP(5, 100, rng=rng, n_dim=4, n_hidden1=6, n_hidden2=8)
+    own = ddpm.own_loss(network, schedule, spins, rng=np.random.default_rng(1))
+    simple = ddpm.denoising_loss(network, schedule, spins, rng=np.random.default_rng(2), precision="float32")
+    # 80,000 squared normal numbers each: √(2 · 2 / 80,000) = 0.007 of their mean, four times
+    assert own == pytest.approx(simple, rel=0.03)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from ising_lib import erasure, estimators, exact, ising, metrics
+from ising_lib import erasure, estimators, exact, ising, metrics, sampling
 
 FALSE_ALARM = 1e-4
 
@@ -144,3 +144,17 @@ def test_a_spin_that_copies_another_needs_a_ridge(rng):
 def test_wrong_arguments_are_named(call, message, rng):
     with pytest.raises(ValueError, match=message):
         call(rng.choice([-1, 1], (50, 4)))
+
+
+@pytest.mark.filterwarnings("ignore")  # the peer's own, about its use of scikit-learn
+def test_pseudolikelihood_agrees_with_pseudolm(rng):
+    """An independent implementation, by scikit-learn; it stops at a gradient of 1e-4, hence 1e-3."""
+    from joblib import Parallel
+    from pyplm.inference.pseudolikelihoodmax import plm
+
+    spins = sampling.sample(ising.gaussian(15, 0.8, 0.5, rng=rng), 3000, rng=rng, burn_in=500, thin=50)
+    theirs = plm(spins, Parallel(n_jobs=1))  # fields on the diagonal
+    ours = estimators.pseudolikelihood(spins, ridge=0.0).model
+    np.testing.assert_allclose(ours.fields, np.diag(theirs), atol=1e-3)
+    np.testing.assert_allclose(ours.couplings, theirs - np.diag(np.diag(theirs)), atol=1e-3)
+    assert np.abs(ours.couplings).max() > 0.2  # as opposed to agreeing on nothing

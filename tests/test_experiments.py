@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 import ising_lib
 from ising_lib import (
     datasets,
+    denoisers,
     erasure,
     estimators,
     experiments,
@@ -557,3 +559,78 @@ def test_the_recording_is_not_tracked():
 def test_wrong_configs_are_refused_at_once(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+RIVALS = experiments.Rivals(
+    n_spins=6, n_observed=300, n_iterations=20, n_augmented=500, n_sampling_steps=5, seed=2
+)
+
+
+@pytest.fixture(scope="module")
+def rivals():
+    return RIVALS.compute(tqdm(total=20, disable=True))
+
+
+def test_rivals_see_the_samples_of_the_augmentation_with_the_same_numbers(rivals):
+    same = experiments.Augmentation(n_spins=6, n_observed=300, seed=2)
+    observed, test = same.samples()
+    np.testing.assert_array_equal(rivals["truth"], same.truth().to_vector())
+    for name, spins in (("erasure", observed), ("erasure_both", np.concatenate([observed, test]))):
+        np.testing.assert_array_equal(rivals[name], erasure.fit(spins).model.to_vector())
+    expected = estimators.pseudolikelihood(observed).model.to_vector()
+    np.testing.assert_array_equal(rivals["pseudolikelihood"], expected)
+    assert rivals["n_distinct"] == len(np.unique(observed, axis=0))
+
+
+def test_every_method_of_rivals_answers_once(rivals):
+    answers = np.array([rivals[name] for name in (*experiments.METHODS, "denoiser")])
+    assert answers.shape == (16, L)
+    assert np.isfinite(answers).all()
+    assert len(np.unique(answers.round(12), axis=0)) == 16  # no two of them are the same by mistake
+    assert rivals["seconds"].shape == (15,)
+
+
+def test_the_bound_of_rivals_is_cramer_and_rao_s(rivals):
+    """Against enumeration; 200,000 draws make F, and its inverse, good to a few parts in a thousand."""
+    truth = RIVALS.truth()
+    exact_bound = estimators.cramer_rao(truth, 300).sum() / 6
+    assert rivals["bound"] == pytest.approx(exact_bound, rel=0.02)
+
+
+def test_a_method_that_refuses_the_samples_is_named_and_leaves_nothing(monkeypatch, caplog):
+    def refuse(spins):
+        raise ValueError("a spin never changes")
+
+    monkeypatch.setitem(experiments.METHODS, "pseudolikelihood", (refuse, "observed"))
+    arrays = RIVALS.compute(tqdm(total=20, disable=True))
+    assert np.isnan(arrays["pseudolikelihood"]).all()
+    assert np.isnan(arrays["erasure_pseudo"]).all()  # nothing can be sampled from what was not found
+    assert np.isfinite(arrays["log_rise"]).all()
+    assert "pseudolikelihood refused the samples: a spin never changes" in caplog.text
+
+
+def test_rivals_from_a_pool_and_with_a_perceptron():
+    config = dataclasses.replace(RIVALS, drawn="pool", denoiser="LogitMLP")
+    observed, test = config.samples()
+    assert observed.shape == test.shape == (300, 6)
+    assert (observed != test).any()
+    arrays = config.compute(tqdm(total=20, disable=True))
+    assert np.isnan(arrays["denoiser"]).all()  # a perceptron holds no couplings to read
+    assert arrays["n_weights"] == sum(
+        p.numel() for p in denoisers.LogitMLP(6, rng=np.random.default_rng(0)).parameters()
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"drawn": "hat"}, "drawn must be one of 'equilibrium', 'pool', got 'hat'"),
+        ({"denoiser": "ResidualMLP"}, "denoiser must be one of 'MeanField', 'LogitMLP', got 'ResidualMLP'"),
+        ({"n_sampling_steps": 1001}, "n_sampling_steps must be"),
+        ({"n_spins": 1}, "n_spins must be"),
+        ({"coupling_scale": -1.0}, "coupling_scale must be"),
+    ],
+)
+def test_rivals_name_what_is_wrong(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(RIVALS, **change)

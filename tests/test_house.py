@@ -41,13 +41,13 @@ ORDER = [
         "imputation",
     ),
     *("datasets", "metrics", "plotting", "store", "provenance", "experiments"),
-    *("own_data", "own_fit", "report", "doctor", "claims", "notebooks", "__main__"),
+    *("own_data", "own_fit", "report", "claims", "notebooks", "pdf", "doctor", "__main__"),
 ]
 
 AT_THE_ROOT = {
     *("README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile"),
     *("pyproject.toml", "environment.yml", "constraints.txt", "_config.yml", "_toc.yml"),
-    *("book", "notebooks", "ising_lib", "tests", ".ci", ".gitignore"),
+    *("book", "notebooks", "ising_lib", "tests", ".ci", ".github", ".gitignore"),
 }
 
 # Folders of somebody's machine; the brackets keep this line from finding itself.
@@ -136,7 +136,7 @@ def test_enumeration_needs_numpy_alone():
 
 
 def test_modules_are_listed_and_load_on_first_use():
-    public = [name for name in ORDER if name not in ("_checks", "notebooks", "__main__")]
+    public = [name for name in ORDER if name not in ("_checks", "notebooks", "pdf", "__main__")]
     assert sorted(public) == sorted(ising_lib.__all__)
     assert set(public) <= set(dir(ising_lib))
     assert ising_lib.store is store
