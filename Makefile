@@ -13,7 +13,7 @@ define step
 	@echo "==> $(1)"; start=$$(date +%s); $(2) && echo "    done in $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: help book render test lint notebooks clean
+.PHONY: help book render pdf test lint notebooks clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,13 +35,18 @@ render: .venv/installed ## render the book from the executed notebooks
 	$(call step,rendering the book with warnings as errors,\
 	  $(BIN)/ising-book build)
 
-test: .venv/installed ## pytest, nbval on every notebook, papermill on every notebook at the quick preset
+pdf: .venv/installed ## print the book to one PDF, by a Chromium or Chrome of this machine
+	$(call step,printing the book,\
+	  $(BIN)/ising-book pdf -o _build/pdf/inverse-ising-companion.pdf)
+
+test: .venv/installed ## pytest, nbval and papermill on every notebook, every page of the book in a browser
 	$(call step,lint,$(BIN)/ruff check . && $(BIN)/ruff format --check .)
 	$(call step,tests,$(BIN)/pytest -n 2)
 	$(call step,nbval: every notebook gives the outputs it shows,\
 	  $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout 300 \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider $(NOTEBOOKS))
 	$(call step,papermill: every notebook computes at the quick preset's sizes,$(BIN)/pytest -n 2 tests/quick.py)
+	$(call step,browser: every page of the book as a reader sees it,$(BIN)/pytest -n 2 --dist worksteal tests/browser)
 
 lint: .venv/installed ## format and check the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

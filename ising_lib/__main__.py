@@ -159,8 +159,8 @@ def infer(
     name: Annotated[str | None, typer.Option(help="the array, if the file holds several")] = None,
     transpose: Annotated[bool, typer.Option("--transpose", help="rows are spins, columns samples")] = False,
     seed: Annotated[int, typer.Option(help="of everything random")] = 0,
-    iterations: Annotated[int, typer.Option(help="updates of the diffusion model")] = 6000,
-    samples: Annotated[int, typer.Option(help="samples drawn from it")] = 100_000,
+    iterations: Annotated[int | None, typer.Option(help="updates of the diffusion model [6000]")] = None,
+    samples: Annotated[int | None, typer.Option(help="samples drawn from it [100000]")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace an earlier report")] = False,
 ):
     """Infer an Ising model from your own data: parameters, checks, and a page to open."""
@@ -172,18 +172,22 @@ def infer(
         from ising_lib import own_fit, provenance, report  # seconds: after what can be refused at once
 
         _checks.count("--seed", seed, minimum=0)
-        augmentation = own_fit.Augmentation(iterations, samples)
+        sizes = {"n_iterations": iterations, "n_samples": samples}
+        sizes = {name: size for name, size in sizes.items() if size is not None}
+        if sizes and not augment:
+            raise ValueError("--iterations and --samples belong to --augment, which is not given")
+        augmentation = own_fit.Augmentation(**sizes) if augment else None
         report.claim(out, force=force)
     except (ValueError, OSError) as error:
         _refuse(str(error))
     for sentence in found.findings:
         typer.echo(sentence)
     begun, code = datetime.now(UTC), provenance.commit()
-    inference = own_fit.infer(found, seed=seed, augmentation=augmentation if augment else None)
+    inference = own_fit.infer(found, seed=seed, augmentation=augmentation)
     taken = (datetime.now(UTC) - begun).total_seconds()
     given = {"--name": name, "--seed": seed, "--out": out}
     if augment:
-        given |= {"--iterations": iterations, "--samples": samples}
+        given |= {"--iterations": augmentation.n_iterations, "--samples": augmentation.n_samples}
     command = ["ising-book", "infer", str(data), *["--augment"] * augment, *["--transpose"] * transpose]
     command += [str(part) for option, value in given.items() if value is not None for part in (option, value)]
     made = provenance.record(code, own_fit.precision(augment), begun, taken)

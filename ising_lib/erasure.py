@@ -90,7 +90,8 @@ def fit(
     ``tap_parameters`` finds for given moments.  Near the answer w* the difference ŵ(⟨O⟩_{f_ε}) − ε w is
     w* − w if ŵ is right, so it is Newton's step.  ``solver="anderson"`` corrects it by the last five steps
     (Anderson's method); ``solver="published"`` takes the share α of it.  Nothing proves that there is one
-    answer only; none of our data had two.
+    answer only; none of our data had two.  It takes the inverse of a matrix of correlations, whose noise it
+    does not restrain: give it more than ten samples per spin, or keep to "linear".
 
     Args:
         spins: (N, M) of ±1.

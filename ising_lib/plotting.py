@@ -611,6 +611,15 @@ def ratios(ax, values, lost, rows, columns, limit):
     ax.set_yticks(range(len(rows)), rows)
     ax.set_xticks(range(len(columns)), columns)
     ticks = np.geomspace(1 / limit, limit, 5)
-    bar = ax.figure.colorbar(image, ax=ax, ticks=ticks, format="%.3g")
+    bar = ax.figure.colorbar(image, ax=ax, ticks=ticks, format="%.2g")
     bar.ax.minorticks_off()
+    return ax
+
+
+def plain_decades(ax):
+    """Make the vertical axis logarithmic, with the labels 1, 2, 5, 10, …: for a range of few decades."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     return ax

@@ -179,10 +179,13 @@ def test_list_lists_notebooks_with_their_parameters():
 
 
 def test_refresh_refreshes_what_it_is_told_or_everything(monkeypatch):
-    refreshed = []
+    """And then the pages that are made of all runs."""
+    refreshed, pages = [], []
     monkeypatch.setattr(notebooks, "refresh", refreshed.append)
+    monkeypatch.setattr(notebooks, "write_costs", lambda: pages.append("runs"))
+    monkeypatch.setattr(notebooks, "write_claims", lambda: pages.append("claims"))
     assert CliRunner().invoke(cli.app, ["refresh", "fig08"]).exit_code == 0
-    assert refreshed == [NAME]
+    assert (refreshed, pages) == ([NAME], ["runs", "claims"])
     refreshed.clear()
     assert CliRunner().invoke(cli.app, ["refresh"]).exit_code == 0
     assert refreshed == notebooks.names()

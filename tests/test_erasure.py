@@ -201,10 +201,13 @@ def test_both_solvers_choose_the_same_epsilon(observed):
     assert convex.n_fits == published.n_fits
 
 
-@pytest.mark.parametrize("solver", ["convex", "published"])
-def test_a_fit_cut_short_is_refused(solver, observed):
+@pytest.mark.parametrize(
+    ("solver", "moments"),
+    [("convex", "linear"), ("published", "linear"), ("anderson", "tap"), ("published", "tap")],
+)
+def test_a_fit_cut_short_is_refused(solver, moments, observed):
     with pytest.raises(erasure.NotConverged, match=r"epsilon = 0\.500: residual") as early:
-        erasure.fit(observed, 0.5, solver=solver, max_iterations=2)
+        erasure.fit(observed, 0.5, solver=solver, moments=moments, max_iterations=2)
     assert 1e-6 < early.value.residual < 1
 
 
@@ -219,6 +222,9 @@ def test_a_fit_cut_short_is_refused(solver, observed):
         ({"epsilon": None}, TypeError, "epsilon"),
         ({"epsilon": True}, TypeError, "epsilon"),
         ({"solver": "newton"}, ValueError, "solver must be one of 'convex', 'published'"),
+        ({"solver": "anderson"}, ValueError, "solver must be one of 'convex', 'published'"),
+        ({"moments": "cubic"}, ValueError, "moments must be one of 'linear', 'tap', got 'cubic'"),
+        ({"moments": "tap", "solver": "convex"}, ValueError, "solver must be one of 'anderson', 'published'"),
         ({"tolerance": 0.0}, ValueError, "tolerance"),
         ({"learning_rate": 1.0}, ValueError, "learning_rate"),
         ({"max_iterations": 0}, ValueError, "max_iterations"),
@@ -233,3 +239,167 @@ def test_a_fit_cut_short_is_refused(solver, observed):
 def test_arguments_of_fit_are_named_when_wrong(arguments, error, named):
     with pytest.raises(error, match=named):
         erasure.fit(**{"spins": np.ones((4, 3)), "epsilon": 0.5, **arguments})
+
+
+# ------------------------------------------------------------------ moments="tap"
+
+
+def flat(first, second):
+    """Moments as one vector, in the order of the parameters."""
+    return np.concatenate([first, second[np.triu_indices(len(first), 1)]])
+
+
+def entropy(moments, n_spins):
+    """S(m, C) as it stands in the docstring of ``tap_parameters``."""
+    means, products = ising.split_vector(moments, n_spins)
+    correlations = products - np.outer(means, means) + np.eye(n_spins)  # ⟨σ_i²⟩ = 1
+    halves = (1 + np.outer([-1, 1], means)) / 2
+    determinant = np.linalg.slogdet(correlations)[1]
+    return -(halves * np.log(halves)).sum() + determinant / 2 - np.log(1 - means**2).sum() / 2
+
+
+def test_tap_parameters_are_the_slopes_of_an_entropy(rng):
+    """w = −∇S by central differences, at the moments of a strongly coupled truth."""
+    moments = flat(*exact.moments(ising.gaussian(6, 1.0, 1.0, rng=rng)))
+    step = 1e-5  # step² times third derivatives of order 10, and rounding of some 1e-15/step
+    slopes = [
+        (entropy(moments - shift, 6) - entropy(moments + shift, 6)) / (2 * step)
+        for shift in step * np.eye(21)
+    ]
+    np.testing.assert_allclose(erasure.tap_parameters(moments, 6), slopes, rtol=0, atol=1e-7)
+
+
+def test_independent_spins_are_exact(rng):
+    """Without correlations h = artanh m at any strength, and the fit is the truth at any ε."""
+    truth = ising.gaussian(5, 0.0, 3.0, rng=rng)
+    found = erasure.tap_parameters(flat(*exact.moments(truth)), 5)
+    np.testing.assert_allclose(found, truth.to_vector(), rtol=0, atol=1e-12)
+    states, law = exact.configurations(5), exact.probabilities(truth)
+    for epsilon in (0.2, 0.8):
+        fit = erasure.fit(states, epsilon, moments="tap", weights=law, tolerance=1e-9)
+        np.testing.assert_allclose(fit.model.to_vector(), truth.to_vector(), rtol=0, atol=1e-8)
+
+
+def test_tap_parameters_of_hot_moments_are_right_to_third_order(rng):
+    """The moments of p_ε give ε w back, up to ⅔ (ε J_ij)³ in the couplings and O(ε⁴) in the fields.
+
+    All that goes through other spins is right to this order.  A pair alone is not: with m = 0 it has
+    C_12 = tanh J, so that −(C⁻¹)_12 = tanh J / (1 − tanh² J) = J + ⅔ J³ + O(J⁵).
+    """
+    truth = ising.gaussian(6, 1.0, 1.0, rng=rng)
+    vector, leading = truth.to_vector(), 2 / 3 * truth.to_vector() ** 3
+    leading[:6] = 0
+    epsilons = np.array([0.1, 0.05, 0.025])
+    errors = np.array(
+        [erasure.tap_parameters(flat(*exact.moments(truth.at(e))), 6) - e * vector for e in epsilons]
+    )
+    remainder = np.abs(errors / epsilons[:, None] ** 3 - leading).max(1)
+    assert (remainder < 10 * epsilons).all()  # parameters are of order 1, so are their products
+    np.testing.assert_allclose(remainder[1:] / remainder[:-1], 0.5, rtol=0, atol=0.1)  # first order in ε
+    linear = [np.abs(flat(*exact.moments(truth.at(e))) - e * vector).max() for e in epsilons]
+    slopes = [np.polyfit(np.log(epsilons), np.log(some), 1)[0] for some in (linear, np.abs(errors).max(1))]
+    assert slopes == pytest.approx([2, 3], abs=0.15)  # the next order bends the lines by some ε ≈ 0.05
+
+
+def test_error_of_tap_on_infinite_data_falls_as_epsilon_cubed(rng):
+    """As for the linear moments: w − w₀ is the error of ŵ at the law of u = w₀ − (1−ε) w = ε w₀ + O(ε³).
+
+    By the test above it is ⅔ (ε J_ij)³ for the couplings and O(ε⁴) for the fields.
+    """
+    truth = ising.gaussian(6, 0.8, 0.8, rng=rng)
+    states, law = exact.configurations(6), exact.probabilities(truth)
+    leading = 2 / 3 * truth.to_vector() ** 3
+    leading[:6] = 0
+    epsilons = np.array([0.2, 0.1, 0.05])
+    fits = [
+        erasure.fit(states, e, moments="tap", weights=law, tolerance=1e-9, max_iterations=5000)
+        for e in epsilons
+    ]
+    errors = np.array([fit.model.to_vector() - truth.to_vector() for fit in fits])
+    slope = np.polyfit(np.log(epsilons), np.log(np.abs(errors).max(1)), 1)[0]
+    assert slope == pytest.approx(3, abs=0.25)  # the next order bends the line by some ε ≈ 0.1
+    remainder = np.abs(errors / epsilons[:, None] ** 3 - leading).max(1)
+    assert (remainder < 10 * epsilons * np.abs(leading).max()).all()
+    assert remainder[-1] < 0.7 * remainder[-2]
+
+
+@pytest.mark.parametrize("solver", ["anderson", "published"])
+@pytest.mark.parametrize("fields", [True, False])
+@pytest.mark.parametrize("epsilon", [0.3, 0.9])
+def test_a_tap_fit_solves_its_equations(solver, fields, epsilon, observed):
+    """−(C⁻¹)_ij = ε J_ij and the like, with the moments of f_ε summed term by term."""
+    fit = erasure.fit(observed, epsilon, moments="tap", solver=solver, fields=fields)
+    weights = np.exp((1 - epsilon) * ising.energy(fit.model, observed))
+    moments = weights / weights.sum() @ features(observed)
+    if not fields:
+        assert (fit.model.fields == 0).all()
+        moments[:6] = 0
+    found = np.abs(erasure.tap_parameters(moments, 6) - epsilon * fit.model.to_vector()).max()
+    assert found <= 1e-6  # the default tolerance
+    assert fit.residual == pytest.approx(found, abs=1e-11)
+    assert fit.mean_energy == pytest.approx(ising.energy(fit.model, observed).mean(), abs=1e-12)
+
+
+@pytest.mark.parametrize("epsilon", [0.3, 0.6, 0.9])
+def test_tap_fits_do_not_depend_on_the_way(epsilon, observed, rng):
+    """Both solvers; rows in another order; a row given twice or with weight two: one answer."""
+    settings = {"epsilon": epsilon, "moments": "tap", "tolerance": 1e-8}
+    repeats = rng.integers(1, 3, len(observed))
+    repeated = rng.permutation(np.repeat(observed, repeats, axis=0))
+    fits = [
+        erasure.fit(observed, weights=repeats, **settings),
+        erasure.fit(repeated, solver="published", **settings),
+    ]
+    first, second = (fit.model.to_vector() for fit in fits)
+    # near the answer the equations fall as w − w*, so residual and distance are of one size: 100 to spare
+    np.testing.assert_allclose(first, second, rtol=0, atol=1e-6)
+
+
+def test_tap_moments_lower_the_error(rng):
+    """4,000 samples of 20 spins, each at its own ε."""
+    ratios = []
+    for _ in range(3):
+        truth = ising.gaussian(20, 0.8, 0.8, rng=rng)
+        spins = sampling.sample(truth, 4000, rng=rng, burn_in=500, thin=200)
+        errors = [
+            ((erasure.fit(spins, moments=moments).model.to_vector() - truth.to_vector()) ** 2).mean()
+            for moments in ("linear", "tap")
+        ]
+        ratios.append(errors[1] / errors[0])
+    assert np.mean(ratios) < 0.7
+
+
+def test_automatic_epsilon_of_tap_has_the_highest_mean_energy(rng):
+    truth = ising.gaussian(20, 0.9, 0.9, rng=rng)
+    spins = sampling.sample(truth, 1000, rng=rng, burn_in=500, thin=200)
+    auto = erasure.fit(spins, moments="tap")
+    grid = [erasure.fit(spins, epsilon, moments="tap").mean_energy for epsilon in np.arange(0.5, 0.96, 0.05)]
+    assert auto.mean_energy >= max(grid) - 1e-3 * abs(max(grid))  # ε is found to 0.01 at a flat top
+    assert 0.5 < auto.epsilon < 0.98
+
+
+def test_tap_is_refused_where_correlations_have_no_inverse(observed):
+    """Fewer samples than spins; a spin that never varies; two that never differ."""
+    frozen = observed.copy()
+    frozen[:, 0] = 1
+    equal = observed.copy()
+    equal[:, 0] = equal[:, 1]
+    for spins in (observed[:6], frozen, equal):
+        with pytest.raises(
+            erasure.NotConverged, match=r"no answer at epsilon = 0\.900.*eigenvalue"
+        ) as refused:
+            erasure.fit(spins, 0.9, moments="tap")
+        assert refused.value.residual == np.inf
+        with pytest.raises(erasure.NotConverged, match="no answer at epsilon"):
+            erasure.fit(spins, moments="tap")
+
+
+def test_automatic_epsilon_passes_over_what_is_refused():
+    """Of these 80 samples too few keep their weight at small ε: refused there, but not at large ε."""
+    rng = np.random.default_rng(0)
+    spins = exact.sample(ising.gaussian(12, 1.2, 1.2, rng=rng), 80, rng=rng)
+    with pytest.raises(erasure.NotConverged, match="no answer"):
+        erasure.fit(spins, 0.41, moments="tap")  # where the search begins
+    auto = erasure.fit(spins, moments="tap")
+    assert auto.epsilon > 0.5
+    assert auto.mean_energy > erasure.fit(spins, 0.6, moments="tap").mean_energy

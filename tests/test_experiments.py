@@ -526,6 +526,56 @@ def test_fair_retina_is_one_run_however_its_numbers_are_given():
         experiments.FairRetina(missing_counts=(21,))
 
 
+CORRECTED = experiments.Corrected(n_spins=6, n_observed=300, seed=2, epsilons=[0.05, 0.8])
+
+
+def test_corrected_fits_the_samples_of_the_augmentation(cache):
+    """Everything again, from the samples that an Augmentation with these numbers observes."""
+    run = experiments.run(CORRECTED)
+    twin = experiments.Augmentation(n_spins=6, n_observed=300, seed=2)
+    truth, spins = twin.truth(), twin.samples()[0]
+    np.testing.assert_array_equal(run["truth"], truth.to_vector())
+    for moments in ("linear", "tap"):
+        auto = erasure.fit(spins, moments=moments)
+        np.testing.assert_allclose(run[moments], auto.model.to_vector(), rtol=0, atol=1e-9)
+        assert run[f"{moments}_epsilon"] == pytest.approx(auto.epsilon)
+        fit = erasure.fit(spins, 0.8, moments=moments)
+        likelihood = metrics.log_pseudolikelihood(fit.model, spins)
+        expected = metrics.thesis_mse(fit.model, truth), fit.mean_energy, likelihood
+        np.testing.assert_allclose(run[f"{moments}_curve"][:, 1], expected, rtol=1e-9)
+    rival = estimators.pseudolikelihood(spins, ridge=6 / 300)
+    np.testing.assert_allclose(run["pseudolikelihood"], rival.model.to_vector(), rtol=0, atol=1e-9)
+    # 20,000 draws: a variance is found to some 1 %, an inverse of 21 of them not much worse
+    assert run["bound"] == pytest.approx(estimators.cramer_rao(truth, 300).sum() / 6, rel=0.05)
+
+
+def test_corrected_says_nan_where_a_fit_is_refused(cache):
+    """Ten samples of six strongly coupled spins at ε = 0.05: no inverse of their correlations."""
+    config = dataclasses.replace(CORRECTED, n_observed=10, coupling_scale=1.5)
+    run = experiments.run(config)
+    spins = config.augmentation().samples()[0]
+    with pytest.raises(erasure.NotConverged):
+        erasure.fit(spins, 0.05, moments="tap")
+    assert np.isnan(run["tap_curve"][:, 0]).all()
+    assert np.isfinite(run["linear_curve"]).all()
+
+
+def test_corrected_is_one_run_however_its_numbers_are_given():
+    plain = json.loads(json.dumps(experiments.describe(CORRECTED)))
+    assert experiments.from_plain(plain) == CORRECTED
+    assert CORRECTED.epsilons == (0.05, 0.8)
+    assert store.key(experiments.describe(CORRECTED)) == store.key(plain)
+    with pytest.raises(ValueError, match=r"epsilons must be finite and in \(0.0, 1.0\), got 1.0"):
+        dataclasses.replace(CORRECTED, epsilons=[1.0])
+
+
+def test_a_table_names_the_parameters_that_all_runs_share(cache):
+    runs = [experiments.run(c) for c in (CORRECTED, dataclasses.replace(CORRECTED, coupling_scale=0.5))]
+    assert "field_scale = 1.0" in provenance.table(runs, "ext99_two")
+    assert "coupling_scale" not in provenance.table(runs, "ext99_two")
+    assert "coupling_scale = 1.0" in provenance.table(runs[:1], "ext99_one")
+
+
 def test_published_retina_runs_hold_no_samples_of_the_recording():
     """Models of up to 40 spins have 820 parameters; 1,000 or more numbers in a row would be samples."""
     for path in (ROOT / "notebooks" / "results").glob("retina-*.npz"):

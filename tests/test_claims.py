@@ -1,0 +1,326 @@
+"""The claims page: every verdict and number on it comes from the stored runs, by rules that can be broken."""
+
+import dataclasses
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from ising_lib import claims, experiments, ising, metrics, notebooks, sampling, store
+
+ROOT = Path(__file__).parent.parent
+ENTRIES = yaml.safe_load(notebooks.CLAIMS.read_text())
+ROWS = [row for entry in ENTRIES for row in entry["rows"]]
+PAGE = (ROOT / "book" / "claims.md").read_text()
+
+
+# ------------------------------------------------------------------ the page and the store
+
+
+@pytest.fixture(scope="module")
+def figures():
+    return notebooks.figures_of(ENTRIES)
+
+
+def sections(block):
+    """The sections of the generated block, by the number of their claim, and what stands before them."""
+    head, *parts = re.split(r"(?m)^(?=\(claim-\d+\)=$)", block)
+    return head, {int(re.match(r"\(claim-(\d+)\)", part)[1]): part.strip() for part in parts}
+
+
+def needs_recording(entry):
+    return any(row["statistic"] == "recovery_gain" for row in entry["rows"])
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"claim {entry['claim']}")
+def test_the_page_is_what_the_runs_say(entry, figures, request):
+    """Each section, with its numbers, verdicts and sentences, and its line in the table of all."""
+    if needs_recording(entry):
+        request.getfixturevalue("recording")
+    found = claims.findings(entry, figures)
+    head, written = sections(notebooks.claims_on_page(PAGE)[1])
+    assert written[entry["claim"]] == claims.section(entry, found)
+    assert claims.summary([entry], [found]).splitlines()[-1] in head.splitlines()
+
+
+def test_the_page_holds_the_ten_claims_first_and_nothing_else():
+    before, block, after = notebooks.claims_on_page(PAGE)
+    head, written = sections(block)
+    assert list(written) == [entry["claim"] for entry in ENTRIES]
+    assert list(written)[:10] == list(range(1, 11))
+    lines = [line for line in head.splitlines() if line]
+    assert len(lines) == 2 + len(ENTRIES) + 1  # the table's head and the heading of the sections
+    assert after.strip() == "% to here"
+    assert "|" not in before, "a table outside the generated part"
+
+
+def test_every_figure_with_runs_that_a_claim_names_is_measured(figures):
+    """A row may wait for a notebook; not for runs of a notebook that is executed."""
+    executed = {path.stem for path in notebooks.FOLDER.glob("*.ipynb")}
+    for name in {row["figure"] for row in ROWS} & executed:
+        assert claims.stored(figures[name][0]) is not None
+        assert f"of `{name}` are stored" not in PAGE
+
+
+def test_the_marks_on_the_page_are_needed():
+    before, block, after = notebooks.claims_on_page(PAGE)
+    assert before + block + after == PAGE
+    for mark in ("% written by", "% to here"):
+        with pytest.raises(ValueError, match="the page must hold the lines"):
+            notebooks.claims_on_page(PAGE.replace(mark, "%"))
+
+
+def test_refreshing_rewrites_the_block_alone(tmp_path, monkeypatch, figures):
+    small = [{**ENTRIES[0], "rows": ENTRIES[0]["rows"][:1]}]
+    folder = tmp_path / "book"
+    folder.mkdir()
+    (folder / "claims.yaml").write_text(yaml.safe_dump(small))
+    before, _, after = notebooks.claims_on_page(PAGE)
+    (folder / "claims.md").write_text(before + "old" + after)
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "CLAIMS", folder / "claims.yaml")
+    notebooks.write_claims()
+    made = (folder / "claims.md").read_text()
+    assert made == before + claims.block(small, [claims.findings(small[0], figures)]) + after
+
+
+def test_every_row_is_well_formed():
+    known = {"measured", "figure", "only", "statistic", "with", "parameters", "rule", "check", "digits"}
+    for row in ROWS:
+        assert set(row) <= known | {"reading"}
+        assert row["statistic"] in claims.STATISTICS
+        assert claims.met([], row["rule"]).size == 0
+        assert row["reading"].keys() <= set(claims.VERDICTS)
+    assert {row["statistic"] for row in ROWS} == set(claims.STATISTICS), "a statistic that no row uses"
+
+
+def test_sentences_name_no_measured_number():
+    """Numbers in them would not follow the runs: only figures are named by theirs."""
+    for row in ROWS:
+        for sentence in row["reading"].values():
+            assert not re.search(r"\d", re.sub(r"Figures? \d+", "", sentence)), sentence
+            assert sentence.endswith(".")
+            assert sentence.count(". ") == 0, "one sentence"
+
+
+def test_claims_on_the_recording_meet_silence():
+    """Accuracy says nothing there without the guess that looks at nothing."""
+    for entry in filter(needs_recording, ENTRIES):
+        pairs = [row["with"] for row in entry["rows"]]
+        tested = {pair["one"] for row, pair in zip(entry["rows"], pairs, strict=True) if "check" not in row}
+        assert tested <= {pair["one"] for pair in pairs if pair["other"] == "silent"}
+
+
+# ------------------------------------------------------------------ a number broken
+
+
+def test_a_broken_number_changes_the_verdict(figures):
+    """Where one seed's augmented parameters are the observed ones and a bit worse, it holds in part."""
+    entry = {**ENTRIES[0], "rows": ENTRIES[0]["rows"][:1]}
+    [row] = entry["rows"]
+    configs, parameters = figures[row["figure"]]
+    runs = claims.stored(configs)
+    assert claims.judge(claims.measure(row, runs, parameters), row["rule"]) == "holds"
+    truth, observed = runs[0]["truth"], runs[0]["observed"]
+    worse = {**runs[0].arrays, "augmented": truth + 1.001 * (observed - truth)}
+    runs[0] = dataclasses.replace(runs[0], arrays=worse)
+    values = claims.measure(row, runs, parameters)
+    assert values[""][0] == pytest.approx(1.001**2)
+    assert claims.verdicts(entry, [values]) == (["holds in part"], "holds in part")
+    with pytest.raises(ValueError, match="claim 1, 'MSE, augmented / observed': the reading lacks"):
+        claims.section(entry, [values])
+
+
+# ------------------------------------------------------------------ rules and verdicts
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([[0.5, 0.9, 0.99]], "holds"),
+        ([[0.5, 0.9, 1.0]], "holds in part"),
+        ([[0.5, 1.1, 1.2]], "does not hold"),
+        ([[0.5, 1.1]], "does not hold"),
+        ([[0.5, 0.6, 0.7], [1.1, 1.2, 1.3]], "holds in part"),
+        ([[0.5, 1.2, 1.3], [1.1, 1.2, 1.3]], "does not hold"),
+        ([[0.5], [0.6]], "holds"),
+        ([[np.nan, np.nan, np.nan]], "does not hold"),
+    ],
+)
+def test_verdicts_follow_one_rule(values, verdict):
+    assert claims.judge({str(n): np.array(some) for n, some in enumerate(values)}, "< 1") == verdict
+
+
+def test_rules_are_strict_and_refuse_nonsense():
+    assert claims.met([0.9, 1.0, 1.1], "< 1").tolist() == [True, False, False]
+    assert claims.met([-0.6, -0.5, 0.0], "> -0.5").tolist() == [False, False, True]
+    with pytest.raises(ValueError, match="rule must be one of '<', '>', got '<='"):
+        claims.met([1.0], "<= 1")
+
+
+def test_a_claim_holds_as_far_as_its_own_rows_agree():
+    rows = [{"rule": "< 1"}, {"rule": "< 1"}, {"rule": "< 1", "check": True}]
+    low, high = {"": np.array([0.5])}, {"": np.array([1.5])}
+    assert claims.verdicts({"rows": rows}, [low, low, high]) == (
+        ["holds", "holds", "does not hold"],
+        "holds",
+    )
+    assert claims.verdicts({"rows": rows}, [low, high, high])[1] == "holds in part"
+    assert claims.verdicts({"rows": rows}, [low, "no runs", high]) == (
+        ["holds", None, "does not hold"],
+        "holds",
+    )
+    assert claims.verdicts({"rows": rows}, ["no runs", "no runs", low])[1] is None
+
+
+def test_a_row_waits_for_its_notebook_and_its_runs(monkeypatch, tmp_path):
+    """It says so on the page; and nothing is computed."""
+    monkeypatch.setenv("ISING_LIB_RESULTS", "")
+    monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path))
+    monkeypatch.setattr(experiments, "run", lambda *_: pytest.fail("a run was asked for"))
+    entry = {**ENTRIES[0], "rows": ENTRIES[0]["rows"][:1]}
+    [row] = entry["rows"]
+    absent = claims.findings(entry, {})
+    unstored = claims.findings(entry, {row["figure"]: ([experiments.Augmentation(n_spins=3)], {})})
+    assert absent == [f"the notebook `{row['figure']}` is not in the book yet"]
+    assert unstored == [f"not all runs of `{row['figure']}` are stored"]
+    text = claims.section(entry, absent)
+    assert absent[0] in text
+    assert "Verdict: not measured yet." in text
+    assert claims.summary([entry], [absent]).endswith("| not measured yet |")
+
+
+# ------------------------------------------------------------------ statistics of made-up runs
+
+
+def made(arrays=None, **config):
+    """A run of two spins whose L = 3 parameters are all 0 in truth: an error is a sum of squares over 2."""
+    training = experiments.Training(n_monitor=300)
+    plain = experiments.describe(experiments.Augmentation(n_spins=2, training=training, **config))
+    return store.Run(plain, {"truth": np.zeros(3), **(arrays or {})}, {})
+
+
+def with_errors(errors):
+    """Parameters (K, 3) of these errors."""
+    return np.sqrt(2 * np.asarray(errors, dtype=float))[..., None] * [1, 0, 0]
+
+
+def test_error_ratio_of_all_or_of_a_part():
+    run = made({"observed": np.array([2.0, 0.0, 1.0]), "augmented": np.array([1.0, 1.0, 2.0])})
+    assert claims.error_ratio(run) == pytest.approx(6 / 5)
+    assert claims.error_ratio(run, "fields") == pytest.approx(2 / 4)
+    assert claims.error_ratio(run, "couplings") == pytest.approx(4)
+
+
+def test_statistics_by_the_number_of_augmented_samples():
+    arrays = {"by_size": with_errors([4, 2, 3]), "by_size_with_observed": with_errors([2, 2, 1])}
+    run = made({"sizes": np.array([100, 300, 1000]), **arrays})
+    assert claims.more_samples(run) == pytest.approx({"100 → 300": 0.5, "300 → 1,000": 1.5})
+    expected = {"100 augmented": 0.5, "300 augmented": 1.0, "1,000 augmented": 1 / 3}
+    assert claims.observed_added(run) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("errors", "turned"),
+    [([3, 1, 2], 2.0), ([2, 1, 3], 2.0), ([3, 2, 1], 1.0), ([1, 2, 3], 1.0)],
+)
+def test_the_error_turns_only_if_it_falls_and_then_rises(errors, turned):
+    assert claims.turn(made({"monitored": with_errors(errors)})) == pytest.approx(turned)
+
+
+def test_noise_compares_equal_numbers_of_samples_from_the_kept_checkpoint():
+    arrays = {"sizes": np.array([100, 300]), "by_size": with_errors([9, 2]), "stop_index": np.array(1)}
+    assert claims.redrawn(made({**arrays, "monitored": with_errors([5, 3, 7])})) == pytest.approx(0.5)
+
+
+def test_statistics_of_the_training():
+    run = made(
+        {
+            "test_loss": np.array([3.0, 1.0, 2.0]),
+            "variance": np.array([8.0, 9.0, 2.0]),
+            "distances": np.array([[1.0, 0, 0], [0.5, 0.5, 0]]),
+            "test_distances": np.array([0, 0, 1.0]),
+            "stop_crossed": np.array(True),
+        }
+    )
+    assert claims.loss_rise(run) == 2
+    assert claims.variance_fall(run) == 0.25
+    assert claims.closeness(run) == 0.25
+    assert float(claims.fires(run)) == 1
+
+
+@pytest.mark.parametrize(("observed", "kept"), [(3.0, 0.5), (0.5, 0.0)])
+def test_share_of_the_gain(observed, kept):
+    """Lowest 1, kept 2: half of the gain over 3 is left; over 0.5 there is none to keep."""
+    arrays = {
+        "monitored": with_errors([1, 2, 4]),
+        "observed": with_errors(observed),
+        "stop_index": np.array(1),
+    }
+    assert claims.gain_kept(made(arrays)) == pytest.approx(kept)
+
+
+def test_runs_that_differ_only_in_their_seeds_share_a_setting():
+    arrays = {"observed": with_errors(2.0), "augmented": with_errors(1.0)}
+    sizes = [(100, 0.5), (100, 1.0), (2000, 1.0)]
+    runs = [
+        made(arrays, n_observed=n, coupling_scale=g, field_scale=g, seed=s) for n, g in sizes for s in (0, 1)
+    ]
+    row = {"statistic": "error_ratio"}
+    values = claims.measure(row, runs, {})
+    assert list(values) == [f"N = {n:,}, g = {g}" for n, g in sizes]
+    assert all(some == pytest.approx([0.5, 0.5]) for some in values.values())
+    assert set(claims.measure(row, runs[:2], {})) == {""}
+
+
+def test_only_some_runs_of_a_figure_may_count(figures):
+    configs, _ = figures["fig08_inference_quality"]
+    runs = claims.stored(configs, [{"n_spins": 40, "seed": 1}, {"n_spins": 41}])
+    assert [run.config["seed"] for run in runs] == [1]
+    assert claims.stored(configs, [{"n_spins": 41}]) is None
+
+
+# ------------------------------------------------------------------ statistics that draw samples again
+
+
+def test_recovery_is_that_of_silence_where_a_model_knows_nothing_else(monkeypatch):
+    """Fields far below 0 and no couplings fill in silence; far above 0, spikes; counted by hand."""
+    rng = np.random.default_rng(3)
+    test = np.where(rng.random((50, 4)) < 0.2, 1, -1).astype(np.int8)
+    monkeypatch.setattr(experiments.Retina, "samples", lambda self: (test, test))
+    quiet, loud = (np.r_[np.full(4, h), np.zeros(6)] for h in (-5.0, 5.0))
+    config = experiments.describe(experiments.Retina(n_spins=4, seed=7))
+    run = store.Run(config, {"quiet": quiet, "loud": loud}, {})
+    assert claims.recovery_gain(run, "quiet", "silent", [1, 2]) == {"1 missing": 0, "2 missing": 0}
+    gain = claims.recovery_gain(run, "loud", "silent", [2])["2 missing"]
+    _, mask = claims._hidden(run, 2)
+    assert mask.sum() == 100
+    assert gain == pytest.approx(100 * (2 * (test[mask] > 0).mean() - 1))
+    rest = claims.recovery_gain(run, "loud", "silent", [2], without_first=True)["2 missing"]
+    assert rest == pytest.approx(100 * (2 * (test[:, 1:][mask[:, 1:]] > 0).mean() - 1))
+    balanced = claims.recovery_gain(run, "loud", "silent", [2], score="balanced_accuracy")
+    assert balanced == {"2 missing": 0}
+
+
+def test_rivals_are_fitted_to_the_observed_samples_of_the_run(monkeypatch):
+    """Mean field, of which the error is computed here from its formula J = −C⁻¹; times are made up."""
+    config = experiments.Augmentation(n_spins=5, n_observed=2000, seed=4)
+    truth = ising.gaussian(5, 0.5, 0.5, rng=np.random.default_rng(5))
+    observed = sampling.sample(truth, 2000, rng=np.random.default_rng(6))
+    monkeypatch.setattr(experiments.Augmentation, "truth", lambda self: truth)
+    monkeypatch.setattr(experiments.Augmentation, "samples", lambda self: [observed, observed])
+    ticks = iter([0, 0, 0, 8, 0, 9, 0, 2, 0, 80])  # mean field, then Erasure Machine 8, and its rivals
+    monkeypatch.setattr(time, "process_time", lambda: next(ticks))
+    arrays = {"truth": truth.to_vector(), "observed": truth.to_vector() + 0.1}
+    run = store.Run(experiments.describe(config), arrays, {})
+    inverse = np.linalg.inv(np.cov(observed.T, bias=True))
+    couplings = -(inverse - np.diag(np.diag(inverse)))
+    fields = np.arctanh(observed.mean(0)) - couplings @ observed.mean(0)
+    error = metrics.thesis_mse(ising.IsingModel(fields, couplings), truth)
+    ratios = claims.error_over_rivals(run)
+    assert ratios["mean field"] == pytest.approx(15 * 0.01 / 5 / error)
+    assert set(ratios) == {"pseudolikelihood", "mean field", "TAP"}
+    assert claims.slower_than_rivals(run) == {"pseudolikelihood": False, "mean field": True, "TAP": False}
