@@ -26,6 +26,7 @@ from ising_lib.noise import NoiseSchedule, add_noise
 log = logging.getLogger("ising_lib")
 
 _FORMAT = "ising_lib-ddpm-1"
+_LEARNING_RATE = 5e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,8 @@ def train(
         spins: the observed samples (N, M) of ±1; batches are drawn from them with replacement.
         n_iterations: updates.
         rng: stream of the batches, of t and of the noise.
-        batch_size, learning_rate: of Adam; the rate is the denoiser's own if none is given.
+        batch_size, learning_rate: of Adam; the rate is the denoiser's own if none is given,
+            and 5e-4 for a network that has none.
         average: decay of the weights' average per update, in [0, 1); 0 is no average. The decay at
             update n is at most n/(n + 9).
         precision: "bfloat16", "float32", or "auto": bfloat16 where the CPU multiplies it in hardware.
@@ -88,7 +90,8 @@ def train(
     spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
     _checks.count("n_iterations", n_iterations)
     _checks.count("batch_size", batch_size)
-    learning_rate = denoiser.learning_rate if learning_rate is None else learning_rate
+    if learning_rate is None:
+        learning_rate = getattr(denoiser, "learning_rate", _LEARNING_RATE)
     _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
     if not 0 <= average < 1:
         raise ValueError(f"average must be in [0, 1), got {average}")

@@ -559,3 +559,8 @@ def erasure_errors(truth, epsilons):
         both = moments, erasure.tap_parameters(moments, truth.n_spins)
         errors.append([np.linalg.norm(some / epsilon - vector) for some in both])
     return np.transpose(errors) / np.linalg.norm(vector)
+
+
+def intervals(score, pairs, rngs):
+    """``interval`` of several pairs, each with a stream of its own: (S, 3)."""
+    return np.array([interval(score, *pair, rng=rng) for pair, rng in zip(pairs, rngs, strict=True)])

@@ -112,11 +112,10 @@ def rate(kind):
     return lambda *sums: 100 * metrics.rates(*sums)[kind]
 
 
+# score of one entry of data (S, …, C, N') minus that of another, low and high: (S, 3)
 def gain(score, data, one, other):
-    """Score of one entry of ``data`` (S, …, C, N') minus that of another, low and high: (S, 3)."""
     draw = [experiments.stream(seed, "bootstrap") for seed in seeds]
-    pairs = [(some[one], some[other]) for some in data]
-    return np.array([metrics.interval(score, *two, rng=rng) for two, rng in zip(pairs, draw, strict=True)])
+    return metrics.intervals(score, [(some[one], some[other]) for some in data], draw)
 
 
 def say(gains, digits=2):
