@@ -226,7 +226,8 @@ def _filled(run, name, n_missing):
     test, mask = _hidden(run, n_missing)
     if name == "silent":
         return np.where(mask, np.int8(-1), test)
-    return imputation.recover({name: run.model(name)}, test, mask)[name]
+    with threadpoolctl.threadpool_limits(1):  # many small products: threads would wait for each other
+        return imputation.recover({name: run.model(name)}, test, mask)[name]
 
 
 # ------------------------------------------------------------------ statistics: other methods
