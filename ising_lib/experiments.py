@@ -1,4 +1,4 @@
-"""The whole walk, from truth or recording to inferred models: frozen configs in, stored runs out.
+"""The whole walk, from truth or recording to inferred models: frozen configs in, stored runs out::
 
     run = experiments.run(experiments.Augmentation(n_spins=20, n_observed=1000))
     run["variance"], run.model("augmented"), run.provenance["seconds"]
