@@ -128,7 +128,7 @@ seconds = np.mean([found[config]["seconds"] for config in centre], axis=0)
 took = dict(zip(experiments.METHODS, seconds, strict=True))
 for name, (label, _) in {**NAMES, **CONTROLS}.items():
     time = f"{took[name]:.1f} s" if name in took else "in training"
-    print(f"{label:46} {metrics.spread(over_bound(name, centre), 2):24} {time}")
+    print(f"{label:46} {metrics.spread(over_bound(name, centre), 2):42} {time}")
 bounds = np.array([found[config]["bound"] for config in centre])
 print("the bound itself:", metrics.spread(bounds, 4))
 
@@ -181,7 +181,9 @@ rows = {**NAMES, **CONTROLS}
 values = [over_bound(name, centre) for name in rows]
 labels, roles = zip(*rows.values(), strict=True)
 plotting.seeds_by_row(axes["A"], values, labels, roles)
-axes["A"].set(xscale="log", xlim=(0.5, 20), xlabel="MSE / Cramér–Rao bound", title="one setting, all methods")
+axes["A"].set(
+    xscale="log", xlim=(0.12, 30), xlabel="MSE / Cramér–Rao bound", title="one setting, all methods"
+)
 axes["A"].axvline(1, color=plotting.COLOURS["truth"], linewidth=0.9)
 lines = [
     ("erasure", "observed", "Erasure Machine"),
@@ -199,8 +201,10 @@ for panel, x, groups, scale, label in sweeps:
         shown = np.array([over_bound(name, group) for group in groups])
         plotting.curve(axes[panel], x, shown.T, role, text)
     axes[panel].axhline(1, color=plotting.COLOURS["truth"], linewidth=0.9)
-    axes[panel].set(xscale=scale, yscale="log", xlabel=label, ylabel="MSE / bound")
-axes["B"].legend(fontsize=8)
+    axes[panel].set(xscale=scale, xlabel=label, ylabel="MSE / bound")
+    plotting.plain_decades(axes[panel])
+handles, texts = axes["B"].get_legend_handles_labels()
+_ = fig.legend(handles, texts, loc="outside lower right", ncols=2)
 
 # %% [markdown]
 # The error of Eq. 23 over the Cramér–Rao bound (black line). Left: the setting in the middle, a dot for each

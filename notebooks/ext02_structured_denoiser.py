@@ -259,10 +259,12 @@ for ax, x, parts, scale, label in sweeps:
     for name, role, text in lines:
         plotting.curve(ax, x, np.array([ratios(part, name) for part in parts]).T, role, text)
     plotting.level(ax, 1.0, "baseline", "no gain")
-    ax.set(xscale=scale, yscale="log", xlabel=label, ylabel="MSE / observed")
+    ax.set(xscale=scale, xlabel=label, ylabel="MSE / observed")
+    plotting.plain_decades(ax)
 network_ratio = [[found[c].error("augmented") / found[c].error("observed") for c in part] for part in thesis]
 plotting.curve(axes[0, 1], coupling_scales, np.array(network_ratio).T, "augmented", "thesis's network")
-_ = axes[0, 1].legend(fontsize=8)
+handles, texts = axes[0, 1].get_legend_handles_labels()
+_ = fig.legend(handles, texts, loc="outside lower center", ncols=5, fontsize=8)
 
 # %% [markdown]
 # The error of Eq. 23 of the Erasure Machine on augmented samples over that on observed ones. Top left: a dot for
@@ -285,9 +287,9 @@ _ = axes[0, 1].legend(fontsize=8)
 # field remembers what its parameters must, and no more. It needs no stopping rule.
 #
 # **Everywhere?** The augmented samples gave the smaller error in {glue:text}`ext02_better:s` runs of this page.
-# They did not in: {glue:text}`ext02_lost:s`. For few spins there is little to gain: at $M = 20$ the ratio is
-# {glue:text}`ext02_size_20:s`, and with 100,000 samples of the *truth* it would be {glue:text}`ext02_true_20:s`; at
-# $M = 60$ it is {glue:text}`ext02_size_60:s` and {glue:text}`ext02_true_60:s`.
+# They did not in: {glue:text}`ext02_lost:s`. The ratio depends little on the number of spins. At $M = 20$ it is
+# {glue:text}`ext02_size_20:s`, and with 100,000 samples of the *truth* in their place it would be
+# {glue:text}`ext02_true_20:s`; at $M = 60$ it is {glue:text}`ext02_size_60:s` and {glue:text}`ext02_true_60:s`.
 #
 # **How far it goes.** After augmentation it is the Erasure Machine's own approximation that limits. With its
 # [correction](ext03_erasure_corrected.ipynb) the error falls to {glue:text}`ext02_tap:s` of the observed one, which

@@ -128,7 +128,6 @@ def test_a_copy_is_at_distance_zero_and_the_opposite_at_m():
         ([2, 4], 0, "3 (2 to 4)"),
         (0.25, 2, "0.25"),
         ([0.25], 3, "0.250"),
-        ([1.0, float("nan")], 1, "nan (nan to nan)"),
     ],
 )
 def test_spread(values, digits, text):
@@ -516,3 +515,10 @@ def test_erasure_errors_of_a_pair_are_those_of_its_tanh():
     t, exact_value = np.tanh(0.8 * epsilons), 0.8 * epsilons
     expected = np.abs([t / exact_value - 1, t / (1 - t**2) / exact_value - 1])
     np.testing.assert_allclose(metrics.erasure_errors(pair, epsilons), expected, rtol=1e-9)
+
+
+def test_spread_leaves_out_refusals_and_counts_them():
+    nan = float("nan")
+    assert metrics.spread([1.0, nan, 3.0], 1) == "2.0 (1.0 to 3.0), refused in 1 of 3"
+    assert metrics.spread([nan, 2.0], 1) == "2.0, refused in 1 of 2"
+    assert metrics.spread([nan, nan]) == "refused by all 2"
