@@ -31,7 +31,11 @@ class Visit:
         self.page.on("console", lambda said: said.type == "error" and self.faults.append(said.text))
         self.page.on("pageerror", lambda error: self.faults.append(f"{error}\n{error.stack}"))
         self.page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url}"))
-        self.page.on("response", lambda got: got.ok or self.faults.append(f"{got.status}: {got.url}"))
+        self.page.on("response", self._answered)
+
+    def _answered(self, response):
+        if not (response.ok or response.status == 304):  # 304: the browser's own copy is still right
+            self.faults.append(f"{response.status}: {response.url}")
 
 
 class _Silent(SimpleHTTPRequestHandler):
