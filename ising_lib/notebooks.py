@@ -244,7 +244,9 @@ def render():
     target.mkdir(exist_ok=True)
     shutil.copy(source / "tex-chtml-full.js", target)
     shutil.copytree(source / "output", target / "output", dirs_exist_ok=True)
-    return html / "index.html"
+    page = html / "index.html"
+    page.touch()  # it only leads to the first page, and Jupyter Book leaves an old one as it is
+    return page
 
 
 def rendered():
