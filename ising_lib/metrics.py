@@ -142,16 +142,16 @@ def nearest_distance(spins, reference):
 def spread(values, digits=3):
     """Mean over seeds and, in brackets, the smallest and the largest: "0.700 (0.650 to 0.740)".
 
-    NaN stands for a method that refused the samples: it is left out, and counted.
+    NaN stands for no value, as from a method that refused the samples: it is left out, and counted.
     """
     values = np.atleast_1d(np.asarray(values, dtype=np.float64))
     found = values[~np.isnan(values)]
     if not found.size:
-        return f"refused by all {values.size}"
+        return "undefined"
     mean, low, high = (f"{number:.{digits}f}" for number in (found.mean(), found.min(), found.max()))
     text = f"{mean} ({low} to {high})" if found.size > 1 else mean
-    refused = values.size - found.size
-    return f"{text}, refused in {refused} of {values.size}" if refused else text
+    missing = values.size - found.size
+    return f"{text}, undefined in {missing} of {values.size}" if missing else text
 
 
 @dataclass(frozen=True, eq=False)

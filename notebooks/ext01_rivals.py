@@ -96,7 +96,7 @@ found = dict(zip(configs, runs, strict=True))
 # ## The numbers
 #
 # Mean squared errors over the Cramér–Rao bound: mean over the seeds, the smallest and the largest; and the
-# seconds that a method took on one core.
+# seconds that a method took on one core. A method is *undefined* on samples that it refused.
 
 # %%
 NAMES = {
@@ -128,7 +128,7 @@ seconds = np.mean([found[config]["seconds"] for config in centre], axis=0)
 took = dict(zip(experiments.METHODS, seconds, strict=True))
 for name, (label, _) in {**NAMES, **CONTROLS}.items():
     time = f"{took[name]:.1f} s" if name in took else "in training"
-    print(f"{label:46} {metrics.spread(over_bound(name, centre), 2):42} {time}")
+    print(f"{label:46} {metrics.spread(over_bound(name, centre), 2):45} {time}")
 bounds = np.array([found[config]["bound"] for config in centre])
 print("the bound itself:", metrics.spread(bounds, 4))
 

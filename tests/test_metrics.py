@@ -517,8 +517,8 @@ def test_erasure_errors_of_a_pair_are_those_of_its_tanh():
     np.testing.assert_allclose(metrics.erasure_errors(pair, epsilons), expected, rtol=1e-9)
 
 
-def test_spread_leaves_out_refusals_and_counts_them():
+def test_spread_leaves_out_what_is_undefined_and_counts_it():
     nan = float("nan")
-    assert metrics.spread([1.0, nan, 3.0], 1) == "2.0 (1.0 to 3.0), refused in 1 of 3"
-    assert metrics.spread([nan, 2.0], 1) == "2.0, refused in 1 of 2"
-    assert metrics.spread([nan, nan]) == "refused by all 2"
+    assert metrics.spread([1.0, nan, 3.0], 1) == "2.0 (1.0 to 3.0), undefined in 1 of 3"
+    assert metrics.spread([nan, 2.0], 1) == "2.0, undefined in 1 of 2"
+    assert metrics.spread([nan, nan]) == "undefined"
