@@ -125,8 +125,8 @@ def results():
     for folder in (store.results_folder(), store.cache_folder()):
         for path in sorted(folder.glob("*.npz")) if folder else []:
             stored = store.read(path)
-            seconds, commit = stored.provenance["seconds"], stored.provenance["commit"]
-            typer.echo(f"{path}  seed {stored.config['seed']}  {seconds:.0f} s  commit {commit}")
+            cost, commit = stored.core_seconds, stored.provenance["commit"]
+            typer.echo(f"{path}  seed {stored.config['seed']}  {cost:.0f} s  commit {commit}")
 
 
 @app.command(epilog=_examples("ising-book build"))
@@ -219,9 +219,9 @@ def cache(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ):
     """List the runs in your cache, or delete them; published results and other files are never touched."""
-    from ising_lib import doctor, store
+    from ising_lib import store
 
-    files = doctor.cached()
+    files = store.cached()
     for path in files:
         typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.name}")
     megabytes = sum(path.stat().st_size for path in files) / 1e6
@@ -231,7 +231,7 @@ def cache(
     if not yes:
         typer.confirm(f"Delete these {len(files)} files?", abort=True, err=True)
     try:
-        deleted, kept = doctor.clean()
+        deleted, kept = store.clean()
     except ValueError as error:
         _refuse(str(error))
     typer.echo(f"{len(deleted)} files deleted, {len(kept)} kept because they are in use")

@@ -8,12 +8,10 @@ trained here: runs that are not stored leave a row unmeasured.
 import functools
 import operator
 import string
-import time
 
 import numpy as np
-import threadpoolctl
 
-from ising_lib import _checks, erasure, estimators, experiments, imputation, metrics, store
+from ising_lib import _checks, estimators, experiments, imputation, metrics, store
 
 VERDICTS = ("holds", "holds in part", "does not hold")
 STATISTICS = {}  # {name: function of a run}
@@ -226,7 +224,7 @@ def _filled(run, name, n_missing):
     test, mask = _hidden(run, n_missing)
     if name == "silent":
         return np.where(mask, np.int8(-1), test)
-    with threadpoolctl.threadpool_limits(1):  # many small products: threads would wait for each other
+    with experiments.one_thread():  # many small products: threads would wait for each other
         return imputation.recover({name: run.model(name)}, test, mask)[name]
 
 
@@ -235,22 +233,7 @@ def _filled(run, name, n_missing):
 
 @statistic
 def error_over_rivals(run):
-    """MSE of the Erasure Machine over that of another method, both on the observed samples."""
-    return {name: run.error("observed") / error for name, (error, _) in _rivals(run).items()}
-
-
-@statistic
-def slower_than_rivals(run):
-    """1 where the Erasure Machine takes more processor time than another method on the same samples, else 0.
-
-    A time belongs to a machine and a moment; which of two is longer hardly does.  One thread each.
-    """
-    return {name: ratio > 1 for name, (_, ratio) in _rivals(run).items()}
-
-
-@functools.cache
-def _rivals(run):
-    """{method: (its MSE, time of the Erasure Machine over its own)} on the observed samples of a run."""
+    """MSE of the Erasure Machine over that of each other method, all on the observed samples of a run."""
     config = experiments.from_plain(run.config)
     [observed, _], truth = config.samples(), config.truth()
     methods = {
@@ -258,16 +241,23 @@ def _rivals(run):
         "mean field": estimators.mean_field,
         "TAP": estimators.tap,
     }
-    _timed(estimators.mean_field, observed)  # the first call loads what they all need
-    _, own = _timed(erasure.fit, observed)
-    fits = {name: _timed(method, observed) for name, method in methods.items()}
-    return {name: (metrics.thesis_mse(fit.model, truth), own / took) for name, (fit, took) in fits.items()}
+    with experiments.one_thread():
+        fits = {name: method(observed) for name, method in methods.items()}
+    return {name: run.error("observed") / metrics.thesis_mse(fit.model, truth) for name, fit in fits.items()}
 
 
-def _timed(function, spins):
-    with threadpoolctl.threadpool_limits(1):
-        started = time.process_time()
-        return function(spins), time.process_time() - started
+@statistic
+def slower_than_rivals(run, rivals):
+    """1 where the Erasure Machine took more processor time than another method on the same samples, else 0.
+
+    A time belongs to a machine and a moment; which of two is longer hardly does.  One thread each.
+
+    Args:
+        run: of Rivals, which has measured them.
+        rivals: {name among its METHODS: label}.
+    """
+    took = dict(zip(experiments.METHODS, run["seconds"], strict=True))
+    return {label: took["erasure"] > took[name] for name, label in rivals.items()}
 
 
 # ------------------------------------------------------------------ the page

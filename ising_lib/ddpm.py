@@ -141,12 +141,8 @@ def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto
     Returns:
         float: 1 for a network that always says zero.
     """
-    spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
-    _checks.count("n_draws", n_draws)
-    _check_schedule(schedule, denoiser)
+    data, random = _to_score(denoiser, schedule, spins, n_draws, rng, device)
     low_precision = _precision(denoiser, precision, device) == "bfloat16"
-    random = torch_generator(rng, device)
-    data = torch.as_tensor(spins, dtype=torch.float32, device=device)  # (N, M)
     total = 0.0
     for _ in range(n_draws):
         even = torch.randperm(len(data), generator=random, device=device) / len(data)
@@ -168,23 +164,26 @@ def own_loss(denoiser, schedule, spins, *, rng, n_draws=4):
     Returns:
         float
     """
+    data, random = _to_score(denoiser, schedule, spins, n_draws, rng, "cpu")
+    losses = [_training_loss(denoiser, schedule, data, random, False).item() for _ in range(n_draws)]
+    return float(np.mean(losses))
+
+
+def _to_score(denoiser, schedule, spins, n_draws, rng, device):
+    """The samples (N, M) as a tensor, and a generator, after the checks that all losses share."""
     spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
     _checks.count("n_draws", n_draws)
     _check_schedule(schedule, denoiser)
-    random = torch_generator(rng)
-    data = torch.as_tensor(spins, dtype=torch.float32)
-    losses = [_training_loss(denoiser, schedule, data, random, False).item() for _ in range(n_draws)]
-    return float(np.mean(losses))
+    return torch.as_tensor(spins, dtype=torch.float32, device=device), torch_generator(rng, device)
 
 
 def _training_loss(denoiser, schedule, clean, random, low_precision):
     """What one update lowers: L_simple, or the denoiser's own loss; t and noise are drawn here."""
     own = isinstance(denoiser, denoisers.FieldDenoiser)
-    size = (len(clean),)
     if own:
-        t = torch.multinomial(denoiser.step_law, *size, replacement=True, generator=random)
+        t = torch.multinomial(denoiser.step_law, len(clean), replacement=True, generator=random)
     else:
-        t = torch.randint(1, schedule.n_steps + 1, size, generator=random, device=clean.device)
+        t = torch.randint(1, schedule.n_steps + 1, (len(clean),), generator=random, device=clean.device)
     noise = torch.randn(clean.shape, generator=random, device=clean.device)  # (B, M)
     if own:
         return denoiser.loss(clean, add_noise(schedule, clean, t, noise), t)

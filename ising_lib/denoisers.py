@@ -4,11 +4,12 @@ All share one call: ``denoiser(x, t)`` with x (B, M) float and t (B,) or (1,) wh
 1 … T returns the predicted noise ε̂ (B, M).  A t of shape (1,) means one step for the whole batch, as in
 sampling: everything that depends on t alone is then computed once.
 
-Each keeps the arguments it was made with in ``config``, from which ``ddpm.load`` rebuilds it, and says
-in ``learning_rate`` how fast Adam should go.  ``ResidualMLP`` is the thesis's; the ``FieldDenoiser`` s know
-Bayes' rule for spins in Gaussian noise, and learn only what it leaves open.
+Each keeps the arguments it was made with in ``config``, from which ``ddpm.load`` rebuilds it, and may say
+in ``learning_rate`` how fast Adam should go.  ``ResidualMLP`` is the thesis's; every ``FieldDenoiser`` knows
+Bayes' rule for spins in Gaussian noise, and learns only what that leaves open.
 """
 
+import abc
 import math
 
 import numpy as np
@@ -31,8 +32,6 @@ class ResidualMLP(nn.Module):
         rng: stream of the initial weights, uniform in ±1/√(inputs of the layer).
         n_dim, n_hidden1, n_hidden2: widths; the thesis's are 128, 256 and 512.
     """
-
-    learning_rate = 5e-4
 
     def __init__(self, n_spins, n_steps, *, rng, n_dim=128, n_hidden1=256, n_hidden2=512):
         super().__init__()
@@ -88,7 +87,7 @@ class _Block(nn.Module):
         return self.second(functional.gelu(h)) + self.shortcut(x)
 
 
-class FieldDenoiser(nn.Module):
+class FieldDenoiser(nn.Module, abc.ABC):
     r"""A denoiser that knows Bayes' rule: it predicts the field on each spin, by maximum likelihood.
 
     With r_t = ᾱ_t / (1 − ᾱ_t), the ratio of signal to noise, a model p(σ_0) seen through noise is
@@ -133,9 +132,9 @@ class FieldDenoiser(nn.Module):
             table = torch.cat([torch.tensor([at_0], dtype=torch.float64), values]).float()  # (T + 1,)
             self.register_buffer(name, table, persistent=False)
 
+    @abc.abstractmethod
     def rest(self, x, t):
         """The learned part of the field, (B, M)."""
-        raise NotImplementedError
 
     def known(self, x, t):
         """a_t x, what the noised configuration itself says, (B, M)."""

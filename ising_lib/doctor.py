@@ -6,7 +6,6 @@ Each check imports what it looks at by itself, so that a missing package stops n
 import importlib.metadata
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -15,10 +14,6 @@ from pathlib import Path
 
 _ROOM = 1e9  # bytes on the disk of the cache
 _KERNEL_SECONDS = 60
-# what ``store`` writes: EXPERIMENT-<16 hex>.npz, its lock, and what an interrupted writing left behind
-_OURS = re.compile(
-    r"(?P<run>[a-z0-9_]+-[0-9a-f]{16})\.(npz|lock)|\.(?P<part>[a-z0-9_]+-[0-9a-f]{16})\.npz\..+"
-)
 
 
 @dataclass(frozen=True)
@@ -133,7 +128,7 @@ def cache():
     from ising_lib import store
 
     folder = store.cache_folder()
-    runs = cached()
+    runs = store.cached()
     size = sum(path.stat().st_size for path in runs)
     place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     found = f"{folder}, {sum(path.suffix == '.npz' for path in runs)} runs, {size / 1e6:.1f} MB"
@@ -222,47 +217,3 @@ def kernel():
             manager.shutdown_kernel(now=True)
     state = "fine" if reply["content"]["status"] == "ok" else "broken"
     return Finding("Jupyter kernel", state, f"starts and answers, {sys.executable}")
-
-
-def cached():
-    """The files of this package in the user's cache: runs, locks, left-overs; no other file, ever."""
-    from ising_lib import store
-
-    folder = store.cache_folder()
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in found if _OURS.fullmatch(path.name) and path.is_file()]
-
-
-def clean():
-    """Delete the runs in the user's cache; those that another process is computing stay.
-
-    Returns:
-        tuple: files deleted, and files kept because they are in use.
-
-    Raises:
-        ValueError: the cache is the folder of the published runs.
-    """
-    from filelock import FileLock, Timeout
-
-    from ising_lib import store
-
-    folder, published = store.cache_folder(), store.results_folder()
-    if published and folder.resolve() == published.resolve():
-        raise ValueError(f"ISING_LIB_CACHE must not be the folder of the published runs, got {str(folder)!r}")
-    deleted, kept = [], []
-    for run in {_run_of(path) for path in cached()}:
-        files, lock = [path for path in cached() if _run_of(path) == run], folder / f"{run}.lock"
-        try:
-            with FileLock(lock, timeout=0):
-                for path in (*files, lock):
-                    path.unlink(missing_ok=True)
-        except Timeout:
-            kept += files
-        else:
-            deleted += files
-    return deleted, kept
-
-
-def _run_of(path):
-    match = _OURS.fullmatch(path.name)
-    return match["run"] or match["part"]

@@ -12,6 +12,7 @@ import contextvars
 import dataclasses
 import datetime
 import functools
+import itertools
 import logging
 import multiprocessing
 import os
@@ -106,34 +107,72 @@ class Training:
         return np.unique(grid.round().astype(int))
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """Known truth: how well does the Erasure Machine do on augmented against observed samples?
+class _Trains:
+    """What the progress bar and the provenance ask of a config that has a ``training``."""
 
-    Thesis Fig. 5, 7, 8, 9, 10.
+    @property
+    def n_updates(self):
+        """Steps of the progress bar."""
+        return self.training.n_iterations
+
+    @property
+    def computed_in(self):
+        """The precision, as the provenance names it."""
+        return ddpm.resolve_precision(self.training.precision, self.training.device)
+
+
+@dataclass(frozen=True)
+class KnownTruth:
+    """A model drawn at random, and samples of it: equal for all kinds of runs with the same numbers.
 
     Args:
         n_spins: M.
-        n_observed: N, and as many test samples for the stopping rule.
+        n_observed: N, and as many test samples.
         coupling_scale, field_scale: g of the couplings and of the fields.
         seed: of everything; another seed is another truth, other samples, another training.
-        training: the diffusion model.
     """
-
-    experiment = "augmentation"
-    version = 2
 
     n_spins: int = 40
     n_observed: int = 4000
     coupling_scale: float = 1.0
     field_scale: float = 1.0
     seed: int = 0
-    training: Training = Training()
 
     def __post_init__(self):
         _plain(self, functools.partial(_checks.count, minimum=2), "n_spins", "n_observed")
         _plain(self, functools.partial(_checks.count, minimum=0), "seed")
         _plain(self, functools.partial(_checks.real, low=0.0), "coupling_scale", "field_scale")
+
+    def truth(self):
+        """The true model, drawn anew: the same at every call."""
+        rng = stream(self.seed, "truth")
+        return ising.gaussian(self.n_spins, self.coupling_scale, self.field_scale, rng=rng)
+
+    def samples(self):
+        """Observed and test samples, drawn anew from the truth: the same at every call."""
+        return [self.draw("observed"), self.draw("test")]
+
+    def draw(self, name):
+        """One of them, "observed" or "test"."""
+        return sampling.sample(self.truth(), self.n_observed, rng=stream(self.seed, name))
+
+
+@dataclass(frozen=True)
+class Augmentation(_Trains, KnownTruth):
+    """Known truth: how well does the Erasure Machine do on augmented against observed samples?
+
+    Thesis Fig. 5, 7, 8, 9, 10.
+
+    Args:
+        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``KnownTruth``; the test samples are
+            for the stopping rule.
+        training: the diffusion model.
+    """
+
+    experiment = "augmentation"
+    version = 2
+
+    training: Training = Training()
 
     def compute(self, progress):
         """The arrays of this run."""
@@ -143,22 +182,9 @@ class Augmentation:
             **watch(observed, test, self.training, self.seed, progress),
         }
 
-    def truth(self):
-        """The true model, drawn anew: the same at every call."""
-        rng = stream(self.seed, "truth")
-        return ising.gaussian(self.n_spins, self.coupling_scale, self.field_scale, rng=rng)
-
-    def samples(self):
-        """Observed and test samples, drawn anew from the truth: the same at every call."""
-        truth = self.truth()
-        return [
-            sampling.sample(truth, self.n_observed, rng=stream(self.seed, name))
-            for name in ("observed", "test")
-        ]
-
 
 @dataclass(frozen=True)
-class Retina:
+class Retina(_Trains):
     """The recording: as ``Augmentation``, with training and test samples instead of a truth.
 
     Thesis Fig. 12, 13, 14.  The run holds models and numbers only, never samples of the recording.
@@ -285,13 +311,11 @@ def fill_in(model, spins, missing):
 
 
 @dataclass(frozen=True)
-class Rivals:
+class Rivals(KnownTruth):
     """The same samples given to every method: who comes nearest to the truth?  (beyond the thesis)
 
-    Truth, observed and test samples are those of the ``Augmentation`` with the same numbers.
-
     Args:
-        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``Augmentation``.
+        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``KnownTruth``.
         drawn: "equilibrium", by Monte Carlo, or "pool": drawn with Boltzmann weights from 30 N uniform
             configurations, as in the published code of the Erasure Machine.
         denoiser: name in ``denoisers`` of the one that makes the augmented samples, trained at its own rate.
@@ -300,12 +324,8 @@ class Rivals:
 
     experiment = "rivals"
     version = 1
+    computed_in = "float32"
 
-    n_spins: int = 40
-    n_observed: int = 4000
-    coupling_scale: float = 1.0
-    field_scale: float = 1.0
-    seed: int = 0
     drawn: str = "equilibrium"
     denoiser: str = "MeanField"
     n_iterations: int = 6000
@@ -313,34 +333,22 @@ class Rivals:
     n_sampling_steps: int = 50
 
     def __post_init__(self):
-        names = "n_spins", "n_observed", "n_iterations", "n_augmented"
-        _plain(self, functools.partial(_checks.count, minimum=2), *names)
-        _plain(self, functools.partial(_checks.count, minimum=0), "seed")
+        super().__post_init__()
+        _plain(self, functools.partial(_checks.count, minimum=2), "n_iterations", "n_augmented")
         _plain(self, functools.partial(_checks.count, maximum=_N_NOISE_LEVELS), "n_sampling_steps")
-        _plain(self, functools.partial(_checks.real, low=0.0), "coupling_scale", "field_scale")
         _checks.choice("drawn", self.drawn, ("equilibrium", "pool"))
         _checks.choice("denoiser", self.denoiser, ("MeanField", "LogitMLP"))
 
     @property
-    def training(self):
-        """What the progress bar and the provenance ask for: float32 on the CPU."""
-        return Training(n_iterations=self.n_iterations, precision="float32")
+    def n_updates(self):
+        """Steps of the progress bar."""
+        return self.n_iterations
 
-    def truth(self):
-        """The true model: the same at every call."""
-        return self._twin().truth()
-
-    def samples(self):
-        """Observed and test samples: the same at every call."""
+    def draw(self, name):
+        """Observed or test samples, in equilibrium or from a pool of their own."""
         if self.drawn == "equilibrium":
-            return self._twin().samples()
-        truth = self.truth()
-        draw = functools.partial(sampling.resample_pool, truth, self.n_observed)
-        return [draw(rng=stream(self.seed, f"pool {name}")) for name in ("observed", "test")]
-
-    def _twin(self):
-        own = "n_spins", "n_observed", "coupling_scale", "field_scale", "seed"
-        return Augmentation(**{name: getattr(self, name) for name in own})
+            return super().draw(name)
+        return sampling.resample_pool(self.truth(), self.n_observed, rng=stream(self.seed, f"pool {name}"))
 
     def compute(self, progress):
         """The arrays of this run.
@@ -355,6 +363,7 @@ class Rivals:
             observed samples how many differ.
         """
         truth = self.truth()
+        nothing = np.full_like(truth.to_vector(), np.nan)
         observed, test = self.samples()
         augmented, diffusion = self._augment(observed, test, progress)
         samples = {
@@ -363,7 +372,7 @@ class Rivals:
             "both": np.concatenate([observed, test]),
             "true": sampling.sample(truth, self.n_augmented, rng=stream(self.seed, "oracle")),
         }
-        found, seconds = {"denoiser": diffusion.pop("denoiser")}, []
+        found, seconds = {}, []
         for name, (method, of) in METHODS.items():
             clock = time.process_time()
             try:
@@ -373,7 +382,7 @@ class Rivals:
                 vector = method(samples[of]).model.to_vector()
             except (erasure.NotConverged, sampling.NotMixed, ValueError) as error:
                 log.warning("%s refused the samples: %s", name, error)
-                vector = np.full_like(truth.to_vector(), np.nan)
+                vector = nothing
             found[name] = vector
             seconds.append(time.process_time() - clock)
         variances = estimators.cramer_rao(truth, self.n_observed, rng=stream(self.seed, "bound"))
@@ -384,6 +393,7 @@ class Rivals:
         }
         return {
             "truth": truth.to_vector(),
+            "denoiser": nothing,  # unless it has couplings to read, see diffusion
             **found,
             "seconds": np.array(seconds),
             "bound": variances.sum() / self.n_spins,
@@ -416,9 +426,9 @@ class Rivals:
             f"{name}_loss": ddpm.own_loss(denoiser, schedule, spins, rng=stream(self.seed, "loss"))
             for name, spins in (("observed", observed), ("test", test))
         }
-        nothing = np.full(self.truth().to_vector().shape, np.nan)
+        read = {"denoiser": denoiser.model().to_vector()} if self.denoiser == "MeanField" else {}
         return ddpm.to_spins(x), {
-            "denoiser": denoiser.model().to_vector() if self.denoiser == "MeanField" else nothing,
+            **read,
             "train_seconds": trained - clock,
             "sample_seconds": sampled - trained,
             "n_weights": sum(p.numel() for p in denoiser.parameters()),
@@ -450,42 +460,31 @@ METHODS = {
 
 
 @dataclass(frozen=True)
-class Corrected:
+class Corrected(KnownTruth):
     """The Erasure Machine with moments to first order and with those of TAP, on the same samples.
 
-    Truth and samples are those of the ``Augmentation`` with the same numbers.  (Beyond the thesis.)
+    (Beyond the thesis.)
 
     Args:
-        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``Augmentation``.
+        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``KnownTruth``.
         epsilons: K values of ε to fit at, besides the automatic one.
     """
 
     experiment = "corrected"
     version = 1
+    computed_in = "float64"
 
-    n_spins: int = 40
-    n_observed: int = 4000
-    coupling_scale: float = 1.0
-    field_scale: float = 1.0
-    seed: int = 0
     epsilons: tuple = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
 
     def __post_init__(self):
-        _plain(self, functools.partial(_checks.count, minimum=2), "n_spins", "n_observed")
-        _plain(self, functools.partial(_checks.count, minimum=0), "seed")
-        _plain(self, functools.partial(_checks.real, low=0.0), "coupling_scale", "field_scale")
+        super().__post_init__()
         check = functools.partial(_checks.real, low=0.0, high=1.0, open_interval=True)
         object.__setattr__(self, "epsilons", tuple(check("epsilons", value) for value in self.epsilons))
 
     @property
-    def training(self):
-        """What the progress bar and the provenance ask for; nothing is trained."""
-        return Training(n_iterations=2 * len(self.epsilons) + 2, precision="float32")
-
-    def augmentation(self):
-        """The config whose truth and samples these are."""
-        own = "n_spins", "n_observed", "coupling_scale", "field_scale", "seed"
-        return Augmentation(**{name: getattr(self, name) for name in own})
+    def n_updates(self):
+        """Steps of the progress bar: two kinds of moments at each ε and at the automatic one."""
+        return 2 * (len(self.epsilons) + 1)
 
     def compute(self, progress):
         """The arrays of this run; NaN where a fit is refused.
@@ -496,8 +495,7 @@ class Corrected:
             pseudolikelihood of the observed samples, ``tap_curve`` (3, K); ``pseudolikelihood`` (L,) with a
             ridge of M/N; ``bound``, the Cramér–Rao bound on the error of Eq. 23.
         """
-        truth = self.augmentation().truth()
-        observed = sampling.sample(truth, self.n_observed, rng=stream(self.seed, "observed"))
+        truth, observed = self.truth(), self.draw("observed")
         arrays = {"truth": truth.to_vector()}
         for moments in ("linear", "tap"):
             fits = []
@@ -683,17 +681,19 @@ def stream(seed, name):
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
-def configs(kind, parameters):
+def configs(kind, parameters, **changes):
     """One config for each of the seeds, from the parameters of a notebook.
 
     Args:
-        kind: Augmentation, Retina, FairRetina, Rivals or Corrected.
+        kind: Augmentation, Retina, FairRetina or Rivals.
         parameters: {name: value}, e.g. ``globals()`` of the notebook: ``seeds``, and any fields of the kind
             and of its Training by their names; whatever else it holds is ignored.
+        changes: parameters that have other values here.
 
     Returns:
         list: of configs, in the order of the seeds.
     """
+    parameters = {**parameters, **changes}
     own, training = (
         {field.name: parameters[field.name] for field in dataclasses.fields(cls) if field.name in parameters}
         for cls in (kind, Training)
@@ -759,7 +759,9 @@ def run(config, *, position=0):
     """The run of a config: stored, or computed now on one thread and cached.
 
     Args:
-        config: Augmentation or Retina.
+        config: Augmentation, Retina, FairRetina, Rivals or Corrected: a frozen dataclass with a ``seed``,
+            whose class names its ``experiment`` and ``version``, and which says how many ``n_updates`` the
+            progress bar has, what it is ``computed_in``, and how to ``compute(progress)``.
         position: line of the progress bar, when several runs are computed at once.
 
     Returns:
@@ -775,33 +777,40 @@ def run(config, *, position=0):
     return found
 
 
-def _compute(config, plain, position):
-    started, clock, code = datetime.datetime.now(datetime.UTC), time.perf_counter(), provenance.commit()
+@contextlib.contextmanager
+def one_thread():
+    """Inside, the same sums in the same order, however many cores there are."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the same sums in the same order, however many cores there are
+    torch.set_num_threads(1)
+    try:
+        with threadpoolctl.threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _compute(config, plain, position):
+    started, code, precision = datetime.datetime.now(datetime.UTC), provenance.commit(), config.computed_in
+    clock, core_clock = time.perf_counter(), time.process_time()
     bar = tqdm(
-        total=config.training.n_iterations,
-        desc=f"{config.experiment}, seed {config.seed}, {ddpm.resolve_precision(config.training.precision)}",
+        total=config.n_updates,
+        desc=f"{config.experiment}, seed {config.seed}, {precision}",
         unit="it",
         position=position,
         mininterval=1.0,
         leave=False,
     )
-    try:
-        with threadpoolctl.threadpool_limits(1), bar:
-            arrays = config.compute(bar)
-    finally:
-        torch.set_num_threads(threads)
-    precision = ddpm.resolve_precision(config.training.precision, config.training.device)
-    seconds = time.perf_counter() - clock
-    return store.write(plain, arrays, provenance.record(code, precision, started, seconds))
+    with one_thread(), bar:
+        arrays = config.compute(bar)
+    seconds, core_seconds = time.perf_counter() - clock, time.process_time() - core_clock
+    return store.write(plain, arrays, provenance.record(code, precision, started, seconds, core_seconds))
 
 
 def run_all(configs, *, jobs=None):
     """The runs of several configs; those not stored are computed side by side, one core each.
 
     Args:
-        configs: Augmentation or Retina configs.
+        configs: as for ``run``.
         jobs: runs at once; by default as many as there are cores.
 
     Returns:
@@ -819,3 +828,9 @@ def run_all(configs, *, jobs=None):
             for future in concurrent.futures.as_completed(waiting):
                 future.result()
     return [run(config) for config in configs]
+
+
+def run_each(*groups):
+    """The runs of several lists of configs, each computed once: {config: run}, in their order."""
+    configs = list(dict.fromkeys(itertools.chain(*groups)))
+    return dict(zip(configs, run_all(configs), strict=True))

@@ -105,7 +105,7 @@ def _group(fields, couplings, part):
     """All states of some of the spins, and their exponents Σ f σ + Σ_{i<j} J σ σ without the other spins."""
     n = len(fields[part])
     states = exact.configurations(n).astype(np.float64) if n else np.ones((1, 0))
-    return states, states @ fields[part] + 0.5 * (states @ couplings[part, part] * states).sum(1)
+    return states, -block_energy(states, fields[part], couplings[part, part])
 
 
 def _table(fields, couplings):

@@ -63,10 +63,14 @@ def parameters(name):
     return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
 
 
+_CALLS = "experiments.run_all(", "experiments.run_each("
+
+
 def plan(name, values=None):
     """The configs of all runs that a notebook needs; none of them is computed.
 
-    The notebook's cells are executed here, up to its one call of ``experiments.run_all``.
+    The notebook's cells are executed here, up to its one call of ``experiments.run_all`` or
+    ``run_each``.
 
     Args:
         name: of the notebook.
@@ -76,7 +80,7 @@ def plan(name, values=None):
         list: of experiments' configs; empty for a notebook without runs.
     """
     cells = [cell for cell in source(name).cells if cell.cell_type == "code"]
-    if not any("experiments.run_all(" in cell.source for cell in cells):
+    if not any(call in cell.source for cell in cells for call in _CALLS):
         return []
     namespace = {}
     with contextlib.chdir(FOLDER), experiments.planning():
@@ -87,7 +91,7 @@ def plan(name, values=None):
                 return planned.configs
             if "parameters" in cell.metadata.get("tags", []):
                 namespace.update(values or {})
-    raise ValueError(f"{name} ends without calling experiments.run_all")
+    raise ValueError(f"{name} ends without calling experiments.run_all or run_each")
 
 
 def execute(name, output, values=None, *, publish=False, progress=True):
@@ -176,7 +180,8 @@ _COSTS = """# All runs and their cost
 Every number in the figures comes from a stored run: one training of a diffusion model, with all that was
 drawn from it and fitted. Here are all of them, who computed them, and what they cost. Runs that several
 figures share are counted once. A seed is another truth, or another split of the recording, and another
-training. One core works on one run; its seconds include what else the machine did meanwhile.
+training. One core works on one run. Its seconds are those of that core; the first runs recorded those of the
+clock instead, which are more where the machine had other work.
 [How to run it](how_to_run.md) says how to compute them again.
 
 ## The runs

@@ -11,8 +11,6 @@ import sys
 from dataclasses import dataclass
 
 import numpy as np
-import threadpoolctl
-import torch
 from tqdm import tqdm
 
 from ising_lib import (
@@ -26,7 +24,7 @@ from ising_lib import (
     own_data,
     sampling,
 )
-from ising_lib.experiments import stream
+from ising_lib.experiments import one_thread, stream
 
 TITLES = {
     "ridge_plm": "ridge PLM",
@@ -97,7 +95,7 @@ def infer(data, *, seed=0, augmentation=None):
     """
     _checks.count("seed", seed, minimum=0)
     notes = []
-    with _Stages(2 * (3 if augmentation else 2) + 3) as stages, warnings_to(notes), _one_thread():
+    with _Stages(2 * (3 if augmentation else 2) + 3) as stages, warnings_to(notes), one_thread():
         training, test = _hold_out(data.spins, stream(seed, "held out"), notes)
         fits = _fit_all(data.spins, seed, augmentation, stages)
         stages.begin("standard errors of ridge PLM")
@@ -151,18 +149,6 @@ def warnings_to(notes):
     finally:
         log.removeHandler(handler)
         log.propagate = propagate
-
-
-@contextlib.contextmanager
-def _one_thread():
-    """The same sums in the same order, however many cores there are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpoolctl.threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _hold_out(spins, rng, notes):

@@ -8,31 +8,28 @@ import numpy as np
 
 from ising_lib import _checks, metrics
 
-# Okabe and Ito's colours, told apart by colour-blind readers; line styles and markers repeat the
-# distinction for print.
-COLOURS = {
-    "observed": "#0072B2",
-    "augmented": "#D55E00",
-    "truth": "#000000",
-    "test": "#56B4E9",
-    "baseline": "#7F7F7F",
-    "error": "#CC79A7",
-    "rival": "#009E73",
-    "corrected": "#E69F00",
-    "structured": "#882255",
+# Okabe and Ito's colours, then two of Tol's, told apart by colour-blind readers; line styles and markers
+# repeat the distinction for print.
+_LOOKS = {  # role: colour, line, marker
+    "observed": ("#0072B2", "--", "s"),
+    "augmented": ("#D55E00", "-", "o"),
+    "truth": ("#000000", "-", ""),
+    "test": ("#56B4E9", "-.", "^"),
+    "baseline": ("#7F7F7F", ":", "d"),
+    "error": ("#CC79A7", "-", "x"),
+    "rival": ("#009E73", (0, (5, 1, 1, 1)), "D"),
+    "corrected": ("#E69F00", "-", "v"),
+    "structured": ("#882255", (0, (2, 1)), "P"),
+    "denoiser": ("#332288", (0, (6, 2)), "X"),
 }
-LINES = {
-    **{"observed": "--", "augmented": "-", "truth": "-", "test": "-.", "baseline": ":", "error": "-"},
-    "rival": (0, (5, 1, 1, 1)),
-    "corrected": "-",
-    "structured": (0, (2, 1)),
-}
-MARKERS = {
-    **{"observed": "s", "augmented": "o", "truth": "", "test": "^", "baseline": "d", "error": "x"},
-    "rival": "D",
-    "corrected": "v",
-    "structured": "v",
-}
+COLOURS, LINES, MARKERS = ({role: look[n] for role, look in _LOOKS.items()} for n in range(3))
+
+
+def _look(role):
+    """Colour, line and marker of a role, for ``Axes.plot``."""
+    _checks.choice("role", role, tuple(COLOURS))
+    return {"color": COLOURS[role], "linestyle": LINES[role], "marker": MARKERS[role]}
+
 
 _STYLE = {
     "figure.dpi": 110,
@@ -71,10 +68,8 @@ def curve(ax, x, values, role, label=None):
     Returns:
         matplotlib.axes.Axes: ``ax``.
     """
-    _checks.choice("role", role, tuple(COLOURS))
     values = np.atleast_2d(values)  # (S, K)
-    look = {"color": COLOURS[role], "linestyle": LINES[role], "marker": MARKERS[role]}
-    ax.plot(x, values.mean(0), label=label or role, **look)
+    ax.plot(x, values.mean(0), label=label or role, **_look(role))
     if len(values) > 1:
         ax.fill_between(x, values.min(0), values.max(0), color=COLOURS[role], alpha=0.2, linewidth=0)
     return ax
@@ -582,9 +577,7 @@ def calibration(ax, said, happened, low, high, role, label=None):
     Returns:
         matplotlib.axes.Axes: ``ax``.
     """
-    _checks.choice("role", role, tuple(COLOURS))
-    look = {"color": COLOURS[role], "linestyle": LINES[role], "marker": MARKERS[role]}
-    ax.plot(said, happened, label=label or role, **look)
+    ax.plot(said, happened, label=label or role, **_look(role))
     ax.vlines(said, low, high, color=COLOURS[role], linewidth=1.0)
     ax.set(xscale="logit", yscale="logit")
     return ax

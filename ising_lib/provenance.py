@@ -12,14 +12,15 @@ import ising_lib
 from ising_lib import store
 
 
-def record(code, precision, started, seconds):
+def record(code, precision, started, seconds, core_seconds):
     """What is stored with a run: versions, commit, machine, precision, cost.
 
     Args:
         code: the ``commit`` when the computation began.
         precision: "bfloat16" or "float32", what was used.
         started: datetime, with time zone.
-        seconds: what it took.
+        seconds: what it took by the clock.
+        core_seconds: what it took of a core, whatever else the machine did meanwhile.
 
     Returns:
         dict: plain data.
@@ -34,6 +35,7 @@ def record(code, precision, started, seconds):
         "precision": precision,
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
+        "core_seconds": round(core_seconds, 1),
     }
 
 
@@ -50,7 +52,7 @@ def table(runs, notebook, preset="thesis"):
     """
     rows = [
         f"| `{store.key(run.config)}` | {run.config['seed']} | {p['commit']} | {p['ising_lib']} | "
-        f"{p['precision']} | {p['seconds']:.0f} | {p['started'][:10]} |"
+        f"{p['precision']} | {run.core_seconds:.0f} | {p['started'][:10]} |"
         for run in runs
         for p in [run.provenance]
     ]
@@ -107,13 +109,13 @@ def costs(planned):
         run = store.find(plain)
         strength = plain.get("coupling_scale", "–")
         size = f"{plain['n_spins']} | {plain['n_observed']:,} | {strength} | {plain['seed']}"
-        cost = "not stored | | | |"
+        found = "not stored | | | |"
         if run:
             p = run.provenance
-            seconds.append(p["seconds"])
+            seconds.append(run.core_seconds)
             trained = f"{run['iterations'][-1]:,}" if "iterations" in run.arrays else "–"  # scored only
-            cost = f"{trained} | {p['seconds']:,.0f} | {p['commit']} | {p['started'][:10]} |"
-        rows.append(f"| `{key}` | {', '.join(figures)} | {size} | {cost}")
+            found = f"{trained} | {seconds[-1]:,.0f} | {p['commit']} | {p['started'][:10]} |"
+        rows.append(f"| `{key}` | {', '.join(figures)} | {size} | {found}")
     lines = [
         f"{len(seconds)} of {len(runs)} runs are stored. They took {sum(seconds) / 3600:.1f} core-hours.",
         "",

@@ -15,6 +15,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from ising_lib.ising import IsingModel
 
@@ -31,6 +32,10 @@ log = logging.getLogger("ising_lib")
 
 _META = "meta"  # name of the JSON text among the arrays
 _PACKED = ".spins"  # suffix of arrays that hold packed spins
+# a run in the cache: EXPERIMENT-<16 hex>.npz, its lock, and what an interrupted writing left behind
+_OURS = re.compile(
+    r"(?P<run>[a-z0-9_]+-[0-9a-f]{16})\.(npz|lock)|\.(?P<part>[a-z0-9_]+-[0-9a-f]{16})\.npz\..+"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +58,11 @@ class Run:
     def model(self, name):
         """The IsingModel whose L parameters the array ``name`` holds."""
         return IsingModel.from_vector(self.arrays[name], self.config["n_spins"])
+
+    @property
+    def core_seconds(self):
+        """What it took of one core; of the clock, which is more, in the runs that recorded only that."""
+        return self.provenance.get("core_seconds", self.provenance["seconds"])
 
     def error(self, name):
         """MSE of the parameters in array ``name``, (L,) or (K, L), against the truth  (thesis Eq. 23)."""
@@ -199,3 +209,41 @@ def _unpacked(name, array):
     if not packed:
         return name, array
     return plain, (2 * np.unpackbits(array, axis=-1, count=int(width)).astype(np.int8) - 1).astype(np.int8)
+
+
+def cached():
+    """The files of this package in the user's cache: runs, locks, left-overs; no other file, ever."""
+    folder = cache_folder()
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in found if _OURS.fullmatch(path.name) and path.is_file()]
+
+
+def clean():
+    """Delete the runs in the user's cache; those that another process is computing stay.
+
+    Returns:
+        tuple: files deleted, and files kept because they are in use.
+
+    Raises:
+        ValueError: the cache is the folder of the published runs.
+    """
+    folder, published = cache_folder(), results_folder()
+    if published and folder.resolve() == published.resolve():
+        raise ValueError(f"ISING_LIB_CACHE must not be the folder of the published runs, got {str(folder)!r}")
+    deleted, kept = [], []
+    for run in {_run_of(path) for path in cached()}:
+        files, lock = [path for path in cached() if _run_of(path) == run], folder / f"{run}.lock"
+        try:
+            with FileLock(lock, timeout=0):
+                for path in (*files, lock):
+                    path.unlink(missing_ok=True)
+        except Timeout:
+            kept += files
+        else:
+            deleted += files
+    return deleted, kept
+
+
+def _run_of(path):
+    match = _OURS.fullmatch(path.name)
+    return match["run"] or match["part"]

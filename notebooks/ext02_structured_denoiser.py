@@ -130,6 +130,7 @@ more_seeds = [3, 4]
 # ## The walk
 
 # %%
+import functools
 import itertools
 
 import matplotlib.pyplot as plt
@@ -139,22 +140,15 @@ from myst_nb import glue
 
 from ising_lib import experiments, metrics, plotting, provenance
 
-
-def with_changes(kind=experiments.Rivals, **changes):
-    return experiments.configs(kind, {**globals(), **changes})
-
-
+with_changes = functools.partial(experiments.configs, experiments.Rivals, globals())
 centre = with_changes(seeds=seeds + more_seeds)
 perceptron = with_changes(denoiser="LogitMLP")
 strengths = [{"coupling_scale": g, "field_scale": g} for g in coupling_scales]
 by_strength = [with_changes(**drawn) for drawn in strengths]
-thesis = [with_changes(experiments.Augmentation, **network, **drawn) for drawn in strengths]
+thesis = [experiments.configs(experiments.Augmentation, globals(), **network, **drawn) for drawn in strengths]
 by_count = [with_changes(n_observed=count) for count in observed_counts]
 by_size = [with_changes(n_spins=size) for size in system_sizes]
-groups = centre, perceptron, *by_strength, *thesis, *by_count, *by_size
-configs = list(dict.fromkeys(itertools.chain(*groups)))
-runs = experiments.run_all(configs)
-found = dict(zip(configs, runs, strict=True))
+found = experiments.run_each(centre, perceptron, *by_strength, *thesis, *by_count, *by_size)
 
 # %% [markdown]
 # ## The numbers
@@ -211,7 +205,7 @@ glue("ext02_train_seconds", f"{mean(centre, 'train_seconds'):.0f}", display=Fals
 glue("ext02_sample_seconds", f"{mean(centre, 'sample_seconds'):.0f}", display=False)
 longest = max(found[c]["train_seconds"] + found[c]["sample_seconds"] for c in centre)
 glue("ext02_longest_seconds", f"{longest:.0f}", display=False)
-costs = [found[c].provenance["seconds"] for c in thesis[middle]]
+costs = [found[c].core_seconds for c in thesis[middle]]
 glue("ext02_thesis_seconds", f"{np.mean(costs):.0f}", display=False)
 gaps = {
     name: mean(group, "test_loss") - mean(group, "observed_loss")
@@ -242,7 +236,7 @@ for count, group in zip(observed_counts, by_count, strict=True):
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of the error over that of the observed samples; a grey line at one means no gain. Top left: one row for each denoiser with a dot per seed; the mean-field denoiser lies left of the thesis's network, its corrected fit further left, near pseudolikelihood. Others: the ratio against the strength of the couplings, the number of observed samples and the number of spins."}}
 plotting.use_style()
 fig, axes = plt.subplots(2, 2, figsize=(9, 6.2))
-roles = ["augmented", "error", "structured", "structured", "structured", "rival"]
+roles = ["augmented", "structured", "structured", "corrected", "denoiser", "rival"]
 plotting.seeds_by_row(axes[0, 0], list(shown.values()), list(shown), roles)
 axes[0, 0].set(xlabel="MSE / MSE of the observed samples", title="one setting")
 sweeps = [
@@ -252,7 +246,7 @@ sweeps = [
 ]
 lines = [
     ("augmented", "structured", "mean field"),
-    ("augmented_tap", "error", "mean field, corrected fit"),
+    ("augmented_tap", "corrected", "mean field, corrected fit"),
     ("pseudolikelihood", "rival", "pseudolikelihood"),
 ]
 for ax, x, parts, scale, label in sweeps:
@@ -299,4 +293,4 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=5, fontsize=8)
 # [the page after next](ext06_reading_couplings.ipynb).
 
 # %% tags=["remove-input"]
-Markdown(provenance.table(runs, "ext02_structured_denoiser", preset))
+Markdown(provenance.table(list(found.values()), "ext02_structured_denoiser", preset))

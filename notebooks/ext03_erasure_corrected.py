@@ -133,7 +133,6 @@ seeds = [0, 1, 2, 3, 4]
 # lower mean squared error.
 
 # %%
-import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -150,12 +149,10 @@ def corrected(n_observed, g, g_h):
 
 by_strength = [corrected(n_observed, g, g) for g in coupling_scales]
 by_count = [corrected(n, 1.0, 1.0) for n in observed_counts]
-thesis = {**globals(), "coupling_scale": 1.0, "field_scale": 0.2, "seeds": seeds[:3]}
-augmenting = experiments.configs(experiments.Augmentation, thesis)
+thesis = {"coupling_scale": 1.0, "field_scale": 0.2, "seeds": seeds[:3]}
+augmenting = experiments.configs(experiments.Augmentation, globals(), **thesis)
 same_samples = corrected(n_observed, 1.0, 0.2)[:3]
-wanted = itertools.chain(*by_strength, *by_count, same_samples, augmenting)
-configs = list(dict.fromkeys(wanted))  # each once
-found = dict(zip(configs, experiments.run_all(configs), strict=True))
+found = experiments.run_each(*by_strength, *by_count, same_samples, augmenting)
 
 # %% [markdown]
 # ## The numbers
@@ -194,7 +191,7 @@ for k, n in enumerate(observed_counts):
 # $\epsilon$ of the runs.
 
 # %%
-epsilons = configs[0].epsilons
+epsilons = by_strength[0][0].epsilons
 curves = {name: values(by_strength, f"{name}_curve") for name in ("linear", "tap")}  # (S, K, 3, E)
 regret = {}
 for name, curve in curves.items():

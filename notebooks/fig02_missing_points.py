@@ -74,7 +74,7 @@ from myst_nb import glue
 from ising_lib import erasure, estimators, exact, experiments, metrics, plotting, provenance
 
 configs = experiments.configs(
-    experiments.Augmentation, {**globals(), "n_spins": n_spins_enumerated, "n_observed": n_observed_few}
+    experiments.Augmentation, globals(), n_spins=n_spins_enumerated, n_observed=n_observed_few
 )
 runs = experiments.run_all(configs)
 

@@ -151,7 +151,7 @@ glue("fig05_worse", f"{(error[:, -1] > observed).sum()} of {len(runs)}", display
 glue("fig05_random_variance", metrics.spread(random_variance, 0), display=False)
 glue("fig05_first_variance", metrics.spread(first_variance, 0), display=False)
 glue("fig05_test_variance", metrics.spread(test_variance, 0), display=False)
-glue("fig05_hours", metrics.spread([run.provenance["seconds"] / 3600 for run in runs], 1), display=False)
+glue("fig05_hours", metrics.spread([run.core_seconds / 3600 for run in runs], 1), display=False)
 
 # %% [markdown]
 # ## The figure

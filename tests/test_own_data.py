@@ -405,7 +405,6 @@ def refusal(folder, monkeypatch, *arguments):
     return line
 
 
-@pytest.mark.filterwarnings("ignore::numpy.exceptions.VisibleDeprecationWarning")
 @pytest.mark.parametrize("what", BAD, ids=[row[0] for row in BAD])
 def test_what_cannot_be_used_is_refused_in_one_sentence(tmp_path, monkeypatch, what):
     _, suffix, content, options, expected = what

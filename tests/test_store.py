@@ -40,6 +40,12 @@ def warnings_of(caplog):
     return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
+def test_cost_is_that_of_the_core_where_the_run_knows_it():
+    """Earlier runs know only what the clock said."""
+    assert store.Run(CONFIG, {}, {"seconds": 9.0, "core_seconds": 4.0}).core_seconds == 4.0
+    assert store.Run(CONFIG, {}, {"seconds": 9.0}).core_seconds == 9.0
+
+
 @pytest.mark.parametrize("shape", [(1,), (7,), (8,), (9,), (1, 1), (5, 13), (4, 16), (2, 3, 5)])
 def test_spins_come_back_bit_for_bit(shape, rng):
     spins = rng.choice(np.array([-1, 1], dtype=np.int8), shape)
@@ -274,6 +280,8 @@ class Slow:
 
     experiment = "slow"
     version = 1
+    n_updates = 1
+    computed_in = "float32"
     computed: ClassVar = collections.Counter()
 
     training: object
