@@ -8,6 +8,8 @@ import importlib.util
 import itertools
 import re
 import shlex
+import subprocess
+import types
 from pathlib import Path
 
 import matplotlib as mpl
@@ -420,3 +422,33 @@ def test_picture_is_drawn_by_the_code_above_it(tmp_path):
 
 if __name__ == "__main__":
     draw_bias_and_variance(PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("remote", "page"),
+    [
+        ("https://github.com/someone/book.git", "https://github.com/someone/book"),
+        ("https://github.com/someone/book", "https://github.com/someone/book"),
+        ("https://a-token@github.com/someone/book/", "https://github.com/someone/book"),
+        ("git@github.com:someone/book.git", "https://github.com/someone/book"),
+        ("ssh://git@gitlab.com/group/part/book.git", "https://gitlab.com/group/part/book"),
+        ("https://example.org/someone/book.git", None),
+        ("/somewhere/on/a/disk", None),
+        (None, None),
+    ],
+)
+def test_buttons_lead_to_where_the_clone_came_from(remote, page, tmp_path):
+    """Source, issue and Binder; none where the clone has no page, and never with what a remote hides."""
+    spec = importlib.util.spec_from_file_location("repository", BOOK / "_ext" / "repository.py")
+    repository = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(repository)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    if remote:
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+    config = types.SimpleNamespace(html_theme_options={"home_page_in_navbar": True})
+    repository.add_options(types.SimpleNamespace(srcdir=tmp_path), config)
+    assert config.html_theme_options.pop("home_page_in_navbar")
+    assert config.html_theme_options.get("repository_url") == page
+    on = page is not None
+    for button in ("use_issues_button", "use_source_button", "launch_buttons"):
+        assert bool(config.html_theme_options.get(button)) is on
