@@ -326,6 +326,12 @@ def test_a_command_that_would_be_refused_is_found(wrong):
 # ------------------------------------------------------------------------------------------ how to cite it
 
 
+def test_every_public_module_is_in_the_reference():
+    """Except the program, which has its own help."""
+    modules = {path.stem for path in (ROOT / "ising_lib").glob("[!_]*.py")}
+    assert set(re.findall(r"^\.\. automodule:: ising_lib\.(\w+)$", text("api"), re.MULTILINE)) == modules
+
+
 def test_citation_is_one():
     """The same title, version, preprint and thesis in CITATION.cff, the page and the bibliography."""
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
