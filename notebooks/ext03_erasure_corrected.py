@@ -69,7 +69,7 @@
 # This is mean-field theory. Without the bracket it is naive mean field. The bracket is Onsager's reaction: the
 # part of its neighbours' field that spin $i$ itself has caused. To second order in the couplings it is $\sum_j
 # \hat J_{ij}^2 (1 - m_j^2)$, the term of Thouless, Anderson and Palmer (TAP), which is why the option is called
-# so; as it stands it is the adaptive form of Opper and Winther (2001). See {cite}`nguyen2017inverse` for
+# so; as it stands it is the adaptive form {cite}`opper2001adaptive`. See {cite}`nguyen2017inverse` for
 # mean-field inference in general. The corrected Erasure Machine solves
 #
 # (eq-c-4)=

@@ -139,7 +139,8 @@ for ax, (x, groups, scale, label) in zip(axes[1], sweeps, strict=True):
     for name, role in lines:
         plotting.curve(ax, x, np.array([over_bound(name, group) for group in groups]).T, role, WAYS[name])
     ax.axhline(1, color=plotting.COLOURS["truth"], linewidth=0.9)
-    ax.set(xscale=scale, yscale="log", xlabel=label, ylabel="MSE / bound")
+    ax.set(xscale=scale, xlabel=label, ylabel="MSE / bound")
+    plotting.plain_decades(ax)
 axes[1, 0].legend(fontsize=8)
 
 # %% [markdown]
