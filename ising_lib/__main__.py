@@ -6,7 +6,10 @@ Use errors end with status 2, failures with 1, both in one sentence.
 import ast
 import difflib
 import json
+import os
+import signal
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -58,7 +61,7 @@ def run(
     from ising_lib import notebooks
 
     [name] = _full_names([name])
-    output = output or Path(f"{name}.out.ipynb")
+    output = _writable(output or Path(f"{name}.out.ipynb"))
     executed = notebooks.execute(name, output, _values(name, preset, parameter))
     typer.echo(str(output))
     if html:
@@ -122,11 +125,19 @@ def results():
     """List the stored runs: who computed them, and what they cost."""
     from ising_lib import store
 
+    damaged = False
     for folder in (store.results_folder(), store.cache_folder()):
         for path in sorted(folder.glob("*.npz")) if folder else []:
-            stored = store.read(path)
+            try:
+                stored = store.read(path)
+            except ValueError as error:
+                typer.echo(f"error: {error}", err=True)
+                damaged = True
+                continue
             cost, commit = stored.core_seconds, stored.provenance["commit"]
             typer.echo(f"{path}  seed {stored.config['seed']}  {cost:.0f} s  commit {commit}")
+    if damaged:
+        raise typer.Exit(1)
 
 
 @app.command(epilog=_examples("ising-book build"))
@@ -144,6 +155,7 @@ def pdf(
     """Print the book to one PDF, by a Chromium or Chrome of this machine."""
     from ising_lib import notebooks, pdf
 
+    _writable(output)
     pdf.browser()  # before minutes of work
     pdf.write(notebooks.rendered().parent, output)
     typer.echo(f"The PDF: {output.resolve().as_uri()}")
@@ -182,15 +194,15 @@ def infer(
         _refuse(str(error))
     for sentence in found.findings:
         typer.echo(sentence)
-    begun, code = datetime.now(UTC), provenance.commit()
+    begun, code, core = datetime.now(UTC), provenance.commit(), time.process_time()
     inference = own_fit.infer(found, seed=seed, augmentation=augmentation)
-    taken = (datetime.now(UTC) - begun).total_seconds()
+    taken = (datetime.now(UTC) - begun).total_seconds(), time.process_time() - core
     given = {"--name": name, "--seed": seed, "--out": out}
     if augment:
         given |= {"--iterations": augmentation.n_iterations, "--samples": augmentation.n_samples}
     command = ["ising-book", "infer", str(data), *["--augment"] * augment, *["--transpose"] * transpose]
     command += [str(part) for option, value in given.items() if value is not None for part in (option, value)]
-    made = provenance.record(code, own_fit.precision(augment), begun, taken)
+    made = provenance.record(code, own_fit.precision(augment), begun, *taken)
     contents = report.files(inference, command, made)
     report.write(out, contents)
     for sentence in (*inference.notes, report.verdict(own_fit.summary(inference))):
@@ -284,6 +296,15 @@ def _nearest(what, name, allowed):
     return _refuse(f"unknown {what} {name!r}, the nearest is {near[0]!r}; known: {', '.join(allowed)}")
 
 
+def _writable(path):
+    """The file of -o, where one can be written: to be said before minutes of work."""
+    place = next(parent for parent in path.absolute().parents if parent.exists())
+    reason = "a folder" if path.is_dir() else f"{str(place)!r} is a file" if not place.is_dir() else ""
+    if not (reason or os.access(place, os.W_OK | os.X_OK)):
+        reason = f"{str(place)!r} cannot be written"
+    return _refuse(f"-o must be a file that can be written, got {str(path)!r}: {reason}") if reason else path
+
+
 def _refuse(sentence):
     typer.echo(f"error: {sentence}", err=True)
     raise typer.Exit(2)
@@ -291,6 +312,8 @@ def _refuse(sentence):
 
 def main():
     """Run the command line; a failure is one sentence and status 1."""
+    # by default the process would end at once, with half-written files beside the whole ones
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except Exception as error:  # the last line of a traceback is what a user can act on

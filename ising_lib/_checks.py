@@ -28,7 +28,7 @@ def real(name, value, low=-np.inf, high=np.inf, *, open_interval=False):
 
 def choice(name, value, allowed):
     """Return ``value`` when it is one of ``allowed``."""
-    if value not in allowed:
+    if isinstance(value, np.ndarray) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
 
@@ -42,16 +42,53 @@ def generator(name, value):
     return value
 
 
+def instance(name, value, kind):
+    """Return ``value`` when it is of a class: a fit is not its model, a number of steps no schedule."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be of the kind {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def _array(name, value):
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} must be an array, whose rows have one length: {error}") from None
+
+
+def array(name, value, low=-np.inf, high=np.inf, *, shape=None, allow_nan=False):
+    """Return ``value`` as a float64 array of finite numbers in [low, high], of any shape if none is given."""
+    found = _array(name, value)
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold numbers, got dtype {found.dtype}")
+    if shape is not None and found.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {found.shape}")
+    found = found.astype(np.float64)
+    bad = ~((np.isfinite(found) & (found >= low) & (found <= high)) | (allow_nan & np.isnan(found)))
+    if bad.any():
+        within = "" if (low, high) == (-np.inf, np.inf) else f" and in [{low}, {high}]"
+        raise ValueError(f"{name} must be finite{within}, got {found[bad][0]}")
+    return found
+
+
+def mask(name, value, shape):
+    """Return ``value`` when it is a boolean array of this shape."""
+    found = _array(name, value)
+    if found.dtype != bool or found.shape != shape:
+        raise ValueError(f"{name} must be boolean and of shape {shape}, got {found.dtype}, {found.shape}")
+    return found
+
+
 def spins(name, value, n_spins=None, *, allow_missing=False):
     """Return ``value`` as a C-contiguous int8 array (N, M) of ±1 (and 0 when allow_missing)."""
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(
             f"{name} must be a non-empty array of shape (N samples, M spins), got shape {array.shape}"
         )
     if n_spins is not None and array.shape[1] != n_spins:
         raise ValueError(f"{name} must have {n_spins} columns, one per spin, got {array.shape[1]}")
-    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
+    if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numeric, got dtype {array.dtype}")
     allowed = array == 1
     allowed |= array == -1

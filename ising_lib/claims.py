@@ -1,4 +1,4 @@
-"""What the thesis claims, and what stored runs say: statistics, rules, verdicts, and the page of them.
+"""What the thesis and we claim, and what stored runs say: statistics, rules, verdicts, the page of them.
 
 ``book/claims.yaml`` holds the claims.  Each of their rows names a figure, whose notebook says which runs; a
 statistic, one of the functions below, which makes numbers of one run; and a rule, e.g. "< 1".  Nothing is
@@ -11,7 +11,7 @@ import string
 
 import numpy as np
 
-from ising_lib import _checks, estimators, experiments, imputation, metrics, store
+from ising_lib import _checks, estimators, experiments, imputation, metrics, stopping, store
 
 VERDICTS = ("holds", "holds in part", "does not hold")
 STATISTICS = {}  # {name: function of a run}
@@ -105,12 +105,16 @@ def together(verdicts):
 
 
 @statistic
-def error_ratio(run, part=None):
-    """MSE (Eq. 23) of the augmented over that of the observed inference; of "fields" or "couplings" alone."""
-    augmented, observed = (
-        run.share(name, part) if part else run.error(name) for name in ("augmented", "observed")
-    )
-    return augmented / observed
+def error_ratio(run, part=None, one="augmented", other="observed"):
+    """MSE (Eq. 23) of one inference over that of another; of "fields" or "couplings" alone."""
+    first, second = (run.share(name, part) if part else run.error(name) for name in (one, other))
+    return first / second
+
+
+@statistic
+def over_bound(run, name):
+    """MSE of an inference over the Cramér–Rao bound."""
+    return run.error(name) / run["bound"]
 
 
 @statistic
@@ -178,6 +182,21 @@ def gain_kept(run):
     return (observed - errors[run["stop_index"]]) / gain if gain > 0 else 0.0
 
 
+@statistic
+def regret(run, rule, n_iterations=np.inf):
+    """MSE at the checkpoint that a rule of ``stopping.choices`` keeps over the lowest up to n_iterations."""
+    errors = run.error("monitored")
+    kept = stopping.choices(run, errors, n_iterations)
+    return errors[kept[rule]] / errors[kept["oracle"]]
+
+
+@statistic
+def kept_over(run, rule, other):
+    """MSE at the checkpoint that a rule keeps over that of another inference in the same run."""
+    errors = run.error("monitored")
+    return errors[stopping.choices(run, errors)[rule]] / run.error(other)
+
+
 # ------------------------------------------------------------------ statistics: missing neurons
 
 
@@ -205,6 +224,29 @@ def recovery_gain(run, one, other, missing_counts, score="accuracy", without_fir
         ]
         gains[f"{n_missing} missing"] = 100 * (found[0] - found[1])
     return gains
+
+
+@statistic
+def score_difference(run, one, other, score):
+    """A score of the missing neurons by one model minus that by another, from the counts of a run.
+
+    Args:
+        run: of a FairRetina.
+        one, other: names among ``experiments.FAIR_MODELS``.
+        score: "log_loss", in nats per missing neuron; or one of ``metrics.rates``, in points of 100, of what
+            the thesis's rule fills in.
+
+    Returns:
+        dict: {setting: number}.
+    """
+    models = [experiments.FAIR_MODELS.index(name) for name in (one, other)]
+    counts = run.config["missing_counts"]
+    if score == "log_loss":
+        values = run["log_loss"].mean(-1) / np.array(counts)[:, None]  # (K, B)
+    else:
+        values = 100 * metrics.rates(*np.moveaxis(run["counts"][:, :, 0].sum(-1), -1, 0))[score]
+    differences = values[:, models[0]] - values[:, models[1]]
+    return {f"{n} missing": gain for n, gain in zip(counts, differences, strict=True)}
 
 
 @functools.cache
@@ -258,6 +300,12 @@ def slower_than_rivals(run, rivals):
     """
     took = dict(zip(experiments.METHODS, run["seconds"], strict=True))
     return {label: took["erasure"] > took[name] for name, label in rivals.items()}
+
+
+@statistic
+def denoiser_seconds(run):
+    """Seconds of one core for training the denoiser and drawing all augmented samples, in a run of Rivals."""
+    return run["train_seconds"] + run["sample_seconds"]
 
 
 # ------------------------------------------------------------------ the page
@@ -319,7 +367,7 @@ def _said(entry, found):
 
 
 def section(entry, found):
-    """One claim: what the thesis says, a table of its rows, how to read them, and all values.
+    """One claim: what the thesis says, or we; a table of its rows, how to read them, and all values.
 
     Args:
         entry: of ``claims.yaml``.
@@ -358,7 +406,7 @@ def section(entry, found):
         f"(claim-{number})=",
         f"### {number}. {entry['title']}",
         "",
-        entry["thesis"],
+        entry.get("thesis") or entry["ours"],
         "",
         f"Verdict: {_said(entry, found)}.",
         "",
@@ -413,7 +461,14 @@ def _every(values, rule, digits):
     return lines
 
 
+_TABLES = {"thesis": "### What the thesis claims", "ours": "### What we claim beyond it"}
+
+
 def block(entries, found):
-    """The summary and all sections: the part of the page between its marks."""
-    sections = [section(entry, several) for entry, several in zip(entries, found, strict=True)]
-    return "\n\n".join([summary(entries, found), "## The claims, one by one", *sections])
+    """A summary of the thesis's claims and one of ours, and all sections: what stands between the marks."""
+    pairs = list(zip(entries, found, strict=True))
+    parts = []
+    for whose, heading in _TABLES.items():
+        some = [pair for pair in pairs if whose in pair[0]]
+        parts += [heading, summary(*zip(*some, strict=True))] if some else []
+    return "\n\n".join([*parts, "## The claims, one by one", *(section(*pair) for pair in pairs)])

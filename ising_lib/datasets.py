@@ -93,12 +93,14 @@ def most_active_spins(recording, n_neurons=40):
         and the neurons' numbers in the recording (n_neurons,).
     """
     recording = np.asarray(recording)
-    if recording.ndim != 3:
+    if recording.ndim != 3 or 0 in recording.shape:
         raise ValueError(f"recording must have shape (repeats, neurons, bins), got {recording.shape}")
     _checks.count("n_neurons", n_neurons, maximum=recording.shape[1])
     activity = recording.mean((0, 2))
     neurons = np.argsort(-activity, kind="stable")[:n_neurons]
     spikes = recording[:, neurons].transpose(0, 2, 1).reshape(-1, n_neurons)
+    if not ((spikes == 0) | (spikes == 1)).all():
+        raise ValueError(f"recording must hold only 0 and 1, got {spikes[(spikes != 0) & (spikes != 1)][0]}")
     return (2 * spikes.astype(np.int8) - 1), neurons
 
 

@@ -5,9 +5,12 @@ treated as real numbers while they are noised and denoised, and become spins aga
 """
 
 import copy
+import functools
+import hashlib
 import json
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,17 +18,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch.nn import functional
 from tqdm import tqdm
 
-from ising_lib import _checks, denoisers
+from ising_lib import _checks, _files, denoisers
 from ising_lib.denoisers import torch_generator
 from ising_lib.noise import NoiseSchedule, add_noise
 
 log = logging.getLogger("ising_lib")
 
 _FORMAT = "ising_lib-ddpm-1"
+_STATE_FORMAT = "ising_lib-training-1"
 _LEARNING_RATE = 5e-4
 
 
@@ -38,11 +42,14 @@ class TrainingStep:
         loss: of this batch, before the update.
         denoiser: the running average of the weights, a live module that goes on changing: sample from
             it at once, or deepcopy it.
+        save: call it with a path, before the next update, to write all that ``train(…, resume=path)`` needs
+            to go on.
     """
 
     iteration: int
     loss: float
     denoiser: torch.nn.Module
+    save: Callable
 
 
 def train(
@@ -57,6 +64,7 @@ def train(
     average=0.999,
     precision="auto",
     device="cpu",
+    resume=None,
 ):
     """Minimise L_simple = E ‖ε̄ − ε̂(σ_t, t)‖² / M by Adam; yield after every update  (thesis Eq. 22, 44).
 
@@ -67,6 +75,10 @@ def train(
         for step in ddpm.train(denoiser, schedule, spins, n_iterations=4000, rng=rng):
             if step.iteration % 1000 == 0:
                 print(step.iteration, step.loss)
+
+    What may be interrupted is saved now and then by ``step.save("training.safetensors")``.  The same call
+    with ``resume="training.safetensors"`` goes on after the update saved, and gives what it would have given
+    without the interruption: bit for bit on the same machine.
 
     The caller's ``denoiser`` is not touched; ``step.denoiser`` is the exponential average of its trained
     copy.  Without an average the inferred couplings jump about from one checkpoint to the next.
@@ -83,35 +95,50 @@ def train(
             update n is at most n/(n + 9).
         precision: "bfloat16", "float32", or "auto": bfloat16 where the CPU multiplies it in hardware.
         device: "cpu", "cuda" or "mps".
+        resume: path of a saved training; all other arguments must be the same, but for ``n_iterations``.
 
     Returns:
-        iterator of TrainingStep: one for each update, made when it is asked for.
+        iterator of TrainingStep: one for each update still to be made, made when it is asked for.
+
+    Raises:
+        FileNotFoundError, ValueError: ``resume`` is no such file, is damaged, or saved from another training.
     """
+    _check_network(denoiser, schedule)
     spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
     _checks.count("n_iterations", n_iterations)
     _checks.count("batch_size", batch_size)
     if learning_rate is None:
         learning_rate = getattr(denoiser, "learning_rate", _LEARNING_RATE)
     _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
-    if not 0 <= average < 1:
+    if _checks.real("average", average, 0.0, 1.0) == 1:
         raise ValueError(f"average must be in [0, 1), got {average}")
-    _check_schedule(schedule, denoiser)
-    low_precision = _precision(denoiser, precision, device) == "bfloat16"
+    precision = _precision(denoiser, precision, device)
+    low_precision = precision == "bfloat16"
     random = torch_generator(rng, device)
     denoiser = copy.deepcopy(denoiser).to(device).train()
     data = torch.as_tensor(spins, dtype=torch.float32, device=device)  # (N, M)
     optimiser = torch.optim.Adam(denoiser.parameters(), lr=learning_rate, fused=True)
-    return _updates(
-        denoiser, schedule, data, optimiser, random, n_iterations, batch_size, average, low_precision
-    )
-
-
-def _updates(denoiser, schedule, data, optimiser, random, n_iterations, batch_size, average, low_precision):
-    """The updates of ``train``, whose arguments were checked before the first of them."""
-    device = data.device
     averaged = copy.deepcopy(denoiser).eval().requires_grad_(False)
+    settings = {  # what a resumed training has to share
+        "denoiser": f"{type(denoiser).__name__} {_config(denoiser)}",
+        "schedule": _digest(schedule.betas),
+        "spins": _digest(spins),
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "average": average,
+        "precision": precision,
+    }
+    state = _State(denoiser, averaged, optimiser, random, {k: str(v) for k, v in settings.items()})
+    done = 0 if resume is None else state.load(resume)
+    return _updates(state, done, schedule, data, n_iterations, batch_size, average, low_precision)
+
+
+def _updates(state, done, schedule, data, n_iterations, batch_size, average, low_precision):
+    """The updates of ``train``, whose arguments were checked before the first of them."""
+    denoiser, averaged, optimiser, random = state.denoiser, state.averaged, state.optimiser, state.random
+    device = data.device
     live, kept = list(denoiser.parameters()), list(averaged.parameters())
-    for iteration in range(1, n_iterations + 1):
+    for iteration in range(done + 1, n_iterations + 1):
         rows = torch.randint(len(data), (batch_size,), generator=random, device=device)
         loss = _training_loss(denoiser, schedule, data[rows], random, low_precision)
         optimiser.zero_grad()
@@ -121,7 +148,60 @@ def _updates(denoiser, schedule, data, optimiser, random, n_iterations, batch_si
         decay = min(average, iteration / (iteration + 9))
         with torch.no_grad():  # else the average would drag a graph of all updates along
             torch._foreach_lerp_(kept, live, 1 - decay)
-        yield TrainingStep(iteration, loss.item(), averaged)
+        yield TrainingStep(iteration, loss.item(), averaged, functools.partial(state.save, iteration))
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """All that changes in a training, and what must not: to be saved, and to go on from."""
+
+    denoiser: torch.nn.Module
+    averaged: torch.nn.Module
+    optimiser: torch.optim.Optimizer
+    random: torch.Generator
+    settings: dict
+
+    def save(self, iteration, path):
+        """Write it to one .safetensors file, aside and then renamed."""
+        tensors = {"random": self.random.get_state()}
+        for name, module in (("denoiser", self.denoiser), ("averaged", self.averaged)):
+            tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+        for number, adam in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"adam.{number}.{key}": value for key, value in adam.items()}
+        header = {"format": _STATE_FORMAT, "iteration": str(iteration), **self.settings}
+        _write(path, tensors, header)
+
+    def load(self, path):
+        """Take over what was saved, and return the number of updates made."""
+        header, tensors = _read("resume", path, _STATE_FORMAT)
+        for name, value in self.settings.items():
+            if header.get(name) != value:
+                raise ValueError(
+                    f"resume must be saved from the same training, got {str(path)!r} with other {name}: "
+                    f"{header.get(name)}, here {value}"
+                )
+        try:
+            for module in (self.denoiser, self.averaged):
+                name = "denoiser" if module is self.denoiser else "averaged"
+                module.load_state_dict(_below(name, tensors))
+            adam = {}
+            for name, value in _below("adam", tensors).items():
+                number, key = name.split(".")
+                adam.setdefault(int(number), {})[key] = value
+            self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": adam})
+            self.random.set_state(tensors["random"])
+            return int(header["iteration"])
+        except (KeyError, TypeError, RuntimeError, ValueError) as error:
+            raise _damaged("resume", path, error) from error
+
+
+def _digest(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
+
+
+def _below(name, tensors):
+    """The tensors whose names begin with ``name``, without that."""
+    return {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
 
 
 @torch.no_grad()
@@ -141,8 +221,8 @@ def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto
     Returns:
         float: 1 for a network that always says zero.
     """
-    data, random = _to_score(denoiser, schedule, spins, n_draws, rng, device)
     low_precision = _precision(denoiser, precision, device) == "bfloat16"
+    data, random = _to_score(denoiser, schedule, spins, n_draws, rng, device)
     total = 0.0
     for _ in range(n_draws):
         even = torch.randperm(len(data), generator=random, device=device) / len(data)
@@ -171,9 +251,9 @@ def own_loss(denoiser, schedule, spins, *, rng, n_draws=4):
 
 def _to_score(denoiser, schedule, spins, n_draws, rng, device):
     """The samples (N, M) as a tensor, and a generator, after the checks that all losses share."""
+    _check_network(denoiser, schedule)
     spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
     _checks.count("n_draws", n_draws)
-    _check_schedule(schedule, denoiser)
     return torch.as_tensor(spins, dtype=torch.float32, device=device), torch_generator(rng, device)
 
 
@@ -203,6 +283,7 @@ def _config(denoiser):
 
 def _precision(denoiser, precision, device):
     """As ``resolve_precision``; but a field of 0.1 beside one of 100 needs all digits of float32."""
+    _check_device(device)
     if not isinstance(denoiser, denoisers.FieldDenoiser):
         return resolve_precision(precision, device)
     if precision == "bfloat16":
@@ -211,7 +292,15 @@ def _precision(denoiser, precision, device):
     return "float32"
 
 
-def _check_schedule(schedule, denoiser):
+def _check_device(device):
+    here = ["cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
+    kind = device.type if isinstance(device, torch.device) else device
+    _checks.choice("device", kind.partition(":")[0] if isinstance(kind, str) else kind, here)
+
+
+def _check_network(denoiser, schedule):
+    _checks.instance("denoiser", denoiser, torch.nn.Module)
+    _checks.instance("schedule", schedule, NoiseSchedule)
     known = _config(denoiser).get("n_steps", schedule.n_steps)
     if isinstance(denoiser, denoisers.FieldDenoiser):
         made_for = denoiser.alphas_bar[1:].cpu().numpy()
@@ -305,7 +394,7 @@ class _Reverse:
 
     def __init__(self, denoiser, schedule, n_steps, order, precision, device):
         _checks.choice("order", order, (1, 2))
-        _check_schedule(schedule, denoiser)
+        _check_network(denoiser, schedule)
         self.dtype = getattr(torch, _precision(denoiser, precision, device))
         self.device = device
         self.n_spins = denoiser.config["n_spins"]
@@ -365,14 +454,15 @@ def _reverse_steps(schedule, chosen, order):
 def to_spins(x):
     """Analog bits (N, M) to spins (N, M) int8: the sign, and +1 at exactly zero  (thesis Sec. 2.3)."""
     x = np.asarray(x)
-    if np.isnan(x).any():
-        raise ValueError("x must hold numbers, got NaN")
+    if x.dtype.kind not in "biuf" or np.isnan(x).any():
+        raise ValueError(f"x must hold numbers, got {'NaN' if x.dtype.kind == 'f' else x.dtype}")
     return np.where(x >= 0, np.int8(1), np.int8(-1))
 
 
 def resolve_precision(precision, device="cpu"):
     """ "bfloat16" or "float32"; "auto" asks the hardware, and says so when it has to do without."""
     _checks.choice("precision", precision, ("auto", "bfloat16", "float32"))
+    _check_device(device)
     if precision != "auto":
         return precision
     if torch.device(device).type == "cuda":
@@ -391,16 +481,38 @@ def save(path, denoiser, schedule):
 
     The file is written aside and then renamed, so that no reader ever sees half of it.
     """
-    path = Path(path)
-    tensors = {f"denoiser.{name}": value.contiguous().cpu() for name, value in denoiser.state_dict().items()}
+    _check_network(denoiser, schedule)
+    tensors = {f"denoiser.{name}": value for name, value in denoiser.state_dict().items()}
     tensors["schedule.betas"] = torch.from_numpy(schedule.betas.copy())
     header = {"format": _FORMAT, "denoiser": type(denoiser).__name__, "config": json.dumps(denoiser.config)}
-    aside = path.with_name(f".{path.name}.part")
+    _write(path, tensors, header)
+
+
+def _write(path, tensors, header):
+    tensors = {name: value.contiguous().cpu() for name, value in tensors.items()}
+    _files.write(path, serialise(tensors, metadata=header))
+
+
+def _read(argument, path, kind):
+    """The header and the tensors of a file of this package; one sentence for any other."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{argument} must name a checkpoint, got {str(path)!r}: no such file")
     try:
-        save_file(tensors, aside, metadata=header)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+        with safe_open(path, framework="pt") as file:
+            header, names = file.metadata() or {}, file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
+    except Exception as error:  # safetensors raises its own kinds, none of them documented
+        raise _damaged(argument, path, error) from error
+    if header.get("format") != kind:
+        raise ValueError(
+            f"{argument} must name a checkpoint of ising_lib, got {str(path)!r}: other content "
+            f"({header.get('format', 'unknown')})"
+        )
+    return header, tensors
+
+
+def _damaged(argument, path, error):
+    return ValueError(f"{argument} must name a checkpoint, got {str(path)!r}: damaged ({error})")
 
 
 def load(path):
@@ -413,25 +525,13 @@ def load(path):
         FileNotFoundError: no such file.
         ValueError: the file is damaged, or is not a checkpoint of this package.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path must name a checkpoint, got {str(path)!r}: no such file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            names = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-    except Exception as error:  # safetensors raises its own kinds, none of them documented
-        raise ValueError(f"path must name a checkpoint, got {str(path)!r}: damaged file ({error})") from error
+    header, tensors = _read("path", path, _FORMAT)
     make = vars(denoisers).get(header.get("denoiser"))
-    if header.get("format") != _FORMAT or not (isinstance(make, type) and issubclass(make, torch.nn.Module)):
+    if not (isinstance(make, type) and issubclass(make, torch.nn.Module)):
         raise ValueError(f"path must name a checkpoint of ising_lib, got {str(path)!r}: other content")
-    prefix = "denoiser."
     try:
         denoiser = make(**json.loads(header["config"]), rng=np.random.default_rng(0))  # weights come next
-        denoiser.load_state_dict({n[len(prefix) :]: v for n, v in tensors.items() if n.startswith(prefix)})
+        denoiser.load_state_dict(_below("denoiser", tensors))
         return denoiser, NoiseSchedule(tensors["schedule.betas"].numpy())
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"path must name a checkpoint, got {str(path)!r}: damaged content ({error})"
-        ) from error
+        raise _damaged("path", path, error) from error

@@ -37,6 +37,8 @@ class ResidualMLP(nn.Module):
         super().__init__()
         _checks.count("n_spins", n_spins)
         _checks.count("n_steps", n_steps, minimum=4)
+        for name, width in (("n_dim", n_dim), ("n_hidden1", n_hidden1), ("n_hidden2", n_hidden2)):
+            _checks.count(name, width)
         self.config = {
             "n_spins": n_spins,
             "n_steps": n_steps,
@@ -270,7 +272,8 @@ def sinusoidal_embedding(n_steps, width):
     Frequencies fall geometrically from 1 to 1/10,000.  An odd ``width`` gives width − 1 columns, as in
     the thesis's listing.
     """
-    half = width // 2
+    _checks.count("n_steps", n_steps)
+    half = _checks.count("width", width, minimum=4) // 2  # two frequencies at least
     frequencies = torch.exp(-math.log(10_000.0) / (half - 1) * torch.arange(half, dtype=torch.float64))
     angles = torch.arange(n_steps + 1, dtype=torch.float64)[:, None] * frequencies  # (T + 1, half)
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()

@@ -201,6 +201,12 @@ def kernel():
     """A Jupyter kernel starts, is reached over the loopback, and computes: notebooks need it."""
     from jupyter_client import KernelManager
 
+    from ising_lib.notebooks import require_loopback
+
+    try:
+        require_loopback()
+    except RuntimeError as error:
+        return Finding("Jupyter kernel", "broken", str(error))
     manager = KernelManager()
     try:
         manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -94,7 +94,9 @@ def fit(
     does not restrain: give it more than ten samples per spin, or keep to "linear".
 
     Args:
-        spins: (N, M) of ±1.
+        spins: (N, M) of ±1; or, where that is too much to hold, a function without arguments that yields
+            the same samples in batches (n, M) at every call. It is called once per evaluation of the
+            equations, and memory stays at that of one batch.
         epsilon: ε in (0, 1), or "auto": the ε at which the data's mean energy under the fitted model
             is highest, by golden-section search with parabolic steps, each fit started from the last.
             The truth is not needed. A warning is logged where that maximum is not inside the search.
@@ -103,7 +105,8 @@ def fit(
         solver: "convex" or "published" for "linear", "anderson" or "published" for "tap"; by default the
             first of these.
         fields: False keeps every h_i at 0 and infers the couplings alone  (thesis Fig. 14b).
-        weights: (N,) non-negative weights f_k of the samples, normalised here; equal by default.
+        weights: (N,) non-negative weights f_k of the samples, normalised here; equal by default, and for
+            samples in batches always.
         tolerance: largest residual accepted; below 1e-7 rounding sets in.
         max_iterations: default 1,000 for "convex", 500 for "anderson", 20,000 for "published".
         learning_rate: α of the published update; the thesis uses 0.1.
@@ -114,9 +117,11 @@ def fit(
     Raises:
         NotConverged: the residual stayed above ``tolerance``; or, for "tap", so few samples kept their
             weight that their correlations have no inverse.
-        ValueError: ``epsilon`` outside (0, 1), spins other than ±1, weights negative or all zero.
+        ValueError: ``epsilon`` outside (0, 1), spins other than ±1, weights negative or all zero, batches
+            that are not the same at every call.
     """
-    spins = _checks.spins("spins", spins)
+    if not callable(spins):
+        spins = _checks.spins("spins", spins)
     _checks.choice("moments", moments, tuple(_SOLVERS))
     solver = _checks.choice("solver", _SOLVERS[moments][0] if solver is None else solver, _SOLVERS[moments])
     _checks.real("tolerance", tolerance, 0.0, 1.0, open_interval=True)
@@ -124,8 +129,7 @@ def fit(
     if max_iterations is None:
         max_iterations = _MAX_ITERATIONS[solver]
     _checks.count("max_iterations", max_iterations)
-    kind = _Problem if moments == "linear" else _TapProblem
-    problem = kind(spins, _normalised(weights, len(spins)), fields)
+    problem = _problem(spins, moments, weights, fields)
     settings = (tolerance, max_iterations, learning_rate)
     solve = {"convex": _solve_convex, "anderson": _solve_anderson, "published": _solve_published}[solver]
     start = np.zeros(problem.n_parameters)
@@ -136,19 +140,26 @@ def fit(
     return _search_epsilon(problem, solve, start, settings)
 
 
+def _problem(spins, moments, weights, fields):
+    if not callable(spins):
+        kind = {"linear": _Problem, "tap": _TapProblem}[moments]
+        return kind(spins, _normalised(weights, len(spins)), fields)
+    if weights is not None:
+        raise ValueError("weights must be None where spins come in batches: all samples then weigh the same")
+    return {"linear": _StreamedProblem, "tap": _StreamedTapProblem}[moments](spins, fields)
+
+
 def _normalised(weights, n_samples):
     if weights is None:
         return np.full(n_samples, 1.0 / n_samples)
-    weights = np.asarray(weights, dtype=np.float64)
-    if weights.shape != (n_samples,):
-        raise ValueError(f"weights must have shape ({n_samples},), one per sample, got {weights.shape}")
-    if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
-        raise ValueError("weights must be finite, non-negative and not all zero")
+    weights = _checks.array("weights", weights, low=0.0, shape=(n_samples,))
+    if not weights.any():
+        raise ValueError("weights must not all be zero")
     return weights / weights.sum()
 
 
 class _Problem:
-    """The data and the equations of thesis Eq. 15 and 16, in blocks: memory stays at N × M bytes."""
+    """The data and the equations of thesis Eq. 15 and 16, in blocks: memory stays near N × M bytes."""
 
     def __init__(self, spins, weights, with_fields):
         self.spins = spins  # (N, M) int8
@@ -176,8 +187,8 @@ class _Problem:
         """⟨H⟩_f."""
         return float(self.weights @ self.energies(vector))
 
-    def gradient(self, vector, epsilon):
-        """F(w) and ∇F(w) = ε w − ⟨O⟩_{f_ε}; f_ε ∝ f p^{ε−1} ∝ f exp((1−ε) H)."""
+    def reweighted(self, vector, epsilon):
+        """log Σ_k f_k exp((1−ε) H_k), and ⟨σ_i⟩ and ⟨σ_i σ_j⟩ under f_ε ∝ f p^{ε−1} ∝ f exp((1−ε) H)."""
         exponents = (1 - epsilon) * self.energies(vector) + self.log_weights
         top = exponents.max()  # subtracted before exp, so that nothing overflows
         reweighted = np.exp(exponents - top)
@@ -188,8 +199,13 @@ class _Problem:
             weighted = reweighted[rows, None] * block
             first += weighted.sum(0)
             second += block.T @ weighted
+        return top + np.log(total), first, second
+
+    def gradient(self, vector, epsilon):
+        """F(w) and ∇F(w) = ε w − ⟨O⟩_{f_ε}."""
+        log_sum, first, second = self.reweighted(vector, epsilon)
         moments = np.concatenate([first, second[np.triu_indices(self.n_spins, 1)]])
-        value = (top + np.log(total)) / (1 - epsilon) + 0.5 * epsilon * vector @ vector
+        value = log_sum / (1 - epsilon) + 0.5 * epsilon * vector @ vector
         gradient = epsilon * vector - moments
         if not self.with_fields:
             gradient[: self.n_spins] = 0  # every solver starts from h = 0, and there it stays
@@ -210,6 +226,59 @@ class _TapProblem(_Problem):
                 f"raise epsilon, or give more samples",
                 np.inf,
             ) from None
+
+
+class _Streamed:
+    """The same equations for samples that come by in batches, each seen once per evaluation and let go."""
+
+    def __init__(self, batches, with_fields):
+        self.batches = batches
+        self.with_fields = with_fields
+        shapes = [_checks.spins("spins", batch).shape for batch in batches()]
+        if not shapes:
+            raise ValueError("spins must yield at least one batch of samples, got none")
+        self.n_samples, self.n_spins = sum(shape[0] for shape in shapes), shapes[0][1]
+        self.n_parameters = self.n_spins * (self.n_spins + 1) // 2
+
+    def _blocks(self, vector):
+        """Blocks of samples (n, M) and their energies (n,)."""
+        fields, couplings = split_vector(vector, self.n_spins)
+        n_samples = 0
+        for batch in self.batches():
+            spins = _checks.spins("spins", batch, self.n_spins)
+            n_samples += len(spins)
+            for start in range(0, len(spins), _BLOCK):
+                block = spins[start : start + _BLOCK].astype(np.float64)
+                yield block, block_energy(block, fields, couplings)
+        if n_samples != self.n_samples:
+            raise ValueError(
+                f"spins must yield the same samples at every call, got {self.n_samples}, then {n_samples}"
+            )
+
+    def mean_energy(self, vector):
+        """⟨H⟩_f."""
+        return float(sum(energies.sum() for _, energies in self._blocks(vector)) / self.n_samples)
+
+    def reweighted(self, vector, epsilon):
+        """As ``_Problem.reweighted``; all sums are relative to the largest exponent so far."""
+        top, total, first, second = -np.inf, 0.0, 0.0, 0.0
+        for block, energies in self._blocks(vector):
+            exponents = (1 - epsilon) * energies
+            before, top = top, max(top, exponents.max())
+            shrink, weights = np.exp(before - top), np.exp(exponents - top)
+            weighted = weights[:, None] * block
+            total = shrink * total + weights.sum()
+            first = shrink * first + weighted.sum(0)
+            second = shrink * second + block.T @ weighted
+        return top + np.log(total / self.n_samples), first / total, second / total
+
+
+class _StreamedProblem(_Streamed, _Problem):
+    pass
+
+
+class _StreamedTapProblem(_Streamed, _TapProblem):
+    pass
 
 
 def tap_parameters(moments, n_spins):
@@ -237,7 +306,8 @@ def tap_parameters(moments, n_spins):
     Raises:
         ValueError: C is not positive definite, as where some spin never varies.
     """
-    means, products = split_vector(moments, n_spins)
+    _checks.count("n_spins", n_spins)
+    means, products = split_vector(np.asarray(moments, dtype=np.float64), n_spins)
     variances = 1 - means**2
     correlations = products - np.outer(means, means)
     np.fill_diagonal(correlations, variances)

@@ -28,7 +28,7 @@ class Estimate:
     Attributes:
         model: (h, J).
         ridge: the strength of the penalty used; 0 where there is none.
-        n_iterations: of L-BFGS; 0 for closed forms.
+        n_iterations: of L-BFGS, the most of all regressions; 0 for closed forms.
     """
 
     model: IsingModel
@@ -43,7 +43,7 @@ def pseudolikelihood(spins, ridge="auto", *, rng=None):
 
         −⟨log p(σ_i | others)⟩ + λ Σ_j J_ij²
 
-    by L-BFGS: M logistic regressions.  No partition function, consistent for N → ∞.
+    by L-BFGS, M logistic regressions.  No partition function, consistent for N → ∞.
 
     Args:
         spins: (N, M) of ±1.
@@ -86,10 +86,9 @@ def _nodewise(spins, ridge, rng, loss):
         _checks.choice("ridge", ridge, ("auto",))
         ridge = _choose_ridge(spins, rng, loss)
     _checks.real("ridge", ridge, low=0.0)
-    result = _regress(spins, float(ridge), loss)
-    fields, couplings = _split(result.x, spins.shape[1])
-    model = IsingModel(fields, (couplings + couplings.T) / 2)
-    return Estimate(model, float(ridge), int(result.nit))
+    found, n_iterations = _regress(spins, float(ridge), loss)
+    fields, couplings = np.diag(found), _off_diagonal(found)
+    return Estimate(IsingModel(fields, (couplings + couplings.T) / 2), float(ridge), n_iterations)
 
 
 def _varying(spins):
@@ -106,6 +105,8 @@ def _varying(spins):
 
 def _choose_ridge(spins, rng, loss):
     """The strength with the lowest held-out loss, from strong to weak, each fit started from the last."""
+    if len(spins) < _FOLDS:
+        raise ValueError(f"spins must be at least {_FOLDS} samples for ridge='auto', got {len(spins)}")
     rows = np.arange(len(spins)) if rng is None else _checks.generator("rng", rng).permutation(len(spins))
     folds = np.array_split(rows, _FOLDS)
     scores = np.zeros(_RIDGES.size)
@@ -113,37 +114,39 @@ def _choose_ridge(spins, rng, loss):
         kept = np.delete(spins, fold, axis=0)
         start = None
         for n, ridge in reversed(list(enumerate(_RIDGES))):
-            result = _regress(kept, ridge, loss, start)
-            start = result.x
-            fields, couplings = _split(result.x, spins.shape[1])
-            held_out = spins[fold] * (fields + spins[fold] @ couplings.T)  # σ_i (h_i + Σ_j J_ij σ_j)
+            start, _ = _regress(kept, ridge, loss, start)
+            # σ_i (h_i + Σ_j J_ij σ_j)
+            held_out = spins[fold] * (np.diag(start) + spins[fold] @ _off_diagonal(start).T)
             scores[n] += loss(held_out)[0].sum() * len(fold)
     return _RIDGES[scores.argmin()]
 
 
 def _regress(spins, ridge, loss, start=None):
-    """All M regressions at once, by L-BFGS on their sum: fields (M,), couplings (M, M), row i from spin i."""
-    n_spins = spins.shape[1]
-    itself = np.eye(n_spins, dtype=bool)
+    """M regressions, one by one: their parameters (M, M), row i from spin i, and the most iterations.
+
+    One problem of M² unknowns would need three times the evaluations.
+    """
+    start = np.zeros((spins.shape[1],) * 2) if start is None else start
+    results = [_regress_one(spins, i, ridge, loss, start[i]) for i in range(spins.shape[1])]
+    return np.array([result.x for result in results]), max(int(result.nit) for result in results)
+
+
+def _regress_one(spins, i, ridge, loss, start):
+    """Minimise the loss of spin i by L-BFGS over J_i1 … J_iM, with h_i at the place of J_ii."""
+    features = spins * spins[:, [i]]  # σ_i σ_j, (N, M)
+    features[:, i] = spins[:, i]
+    penalties = np.full(len(start), ridge)
+    penalties[i] = 0
 
     def total(vector):
-        fields, couplings = _split(vector, n_spins)
-        values, slopes = loss(spins * (fields + spins @ couplings.T))
-        slopes *= spins  # (N, M)
-        gradient = slopes.T @ spins + 2 * ridge * couplings
-        gradient[itself] = slopes.sum(0)
-        return values.sum() + ridge * (couplings**2).sum(), gradient.ravel()
+        value, slopes = loss(features @ vector)
+        return value + penalties @ vector**2, slopes @ features + 2 * penalties * vector
 
-    start = np.zeros(n_spins**2) if start is None else start
-    result = _minimise(total, start, "the regressions", gtol=_TOLERANCE / 2)
-    if ridge > 0:
-        return result
-    fields, couplings = _split(result.x, n_spins)
-    foretold = (spins * (fields + spins @ couplings.T) > 0).all(0)
-    if foretold.any():  # scaled up, its parameters would fit still better, without end
+    result = _minimise(total, start, f"the regression of spin {i}", gtol=_TOLERANCE / 2)
+    if ridge == 0 and (features @ result.x > 0).all():  # scaled up, it would fit still better, without end
         raise NotConverged(
-            f"spin {foretold.argmax()} is a function of the others in these samples: its parameters have no "
-            f"finite estimate; use a ridge above 0",
+            f"spin {i} is a function of the others in these samples: its parameters have no finite estimate; "
+            f"use a ridge above 0",
             np.inf,
         )
     return result
@@ -163,20 +166,17 @@ def _minimise(function, start, what, *, gtol):
     return result
 
 
-def _split(vector, n_spins):
-    """Fields and couplings from a matrix whose row i holds h_i on the diagonal and J_ij off it."""
-    matrix = vector.reshape(n_spins, n_spins)
-    return np.diag(matrix).copy(), _off_diagonal(matrix)
-
-
 def _logistic(exponents):
-    """⟨log(1 + exp(−2 x))⟩ of each column (M,), and its slopes in x (N, M)."""
-    wrong = special.expit(-2 * exponents)  # 1 − p
-    return np.logaddexp(0, -2 * exponents).mean(0), -2 * wrong / len(exponents)
+    """⟨log(1 + exp(−2 x))⟩ of each column, and its slopes in x: one exponential gives both."""
+    small = np.exp(-2 * np.abs(exponents))
+    right = 1 / (1 + small)  # the probability of the likelier value
+    wrong = np.where(exponents >= 0, small, 1.0) * right  # 1 − p
+    values = np.maximum(-2 * exponents, 0) - np.log(right)
+    return values.mean(0), -2 / len(exponents) * wrong
 
 
 def _screening(exponents):
-    """log ⟨exp(−x)⟩ of each column (M,), and its slopes in x (N, M)."""
+    """log ⟨exp(−x)⟩ of each column, and its slopes in x."""
     weights = special.softmax(-exponents, axis=0)
     return special.logsumexp(-exponents, axis=0) - np.log(len(exponents)), -weights
 
@@ -290,15 +290,17 @@ def cramer_rao(model, n_samples, *, rng=None, n_draws=200_000):
     Returns:
         numpy.ndarray: (L,) variances, fields first.
     """
+    _checks.instance("model", model, IsingModel)
     _checks.count("n_samples", n_samples)
+    upper = np.triu_indices(model.n_spins, 1)
+    n_parameters = model.n_spins + upper[0].size
     if rng is None:
         _checks.count("number of spins (without rng)", model.n_spins, maximum=13)
         states, weights = exact.configurations(model.n_spins), exact.probabilities(model)
     else:
+        _checks.count("n_draws", n_draws, minimum=n_parameters + 1)  # fewer leave F without an inverse
         states = sampling.sample(model, n_draws, rng=rng)
         weights = np.full(len(states), 1 / len(states))
-    upper = np.triu_indices(model.n_spins, 1)
-    n_parameters = model.n_spins + upper[0].size
     mean, second = np.zeros(n_parameters), np.zeros((n_parameters, n_parameters))
     for start in range(0, len(states), 4096):
         block = states[start : start + 4096].astype(np.float64)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ising_lib import _checks
-from ising_lib.ising import energy
+from ising_lib.ising import IsingModel, energy
 
 MAX_SPINS = 20  # 2^20 configurations: a second and some 30 MB; each further spin doubles both
 
@@ -29,19 +29,19 @@ def index(spins):
 
 def log_partition(model):
     """log Z = log Σ_σ exp(−H(σ))  (thesis Eq. 1)."""
-    return _log_sum_exp(-energy(model, configurations(model.n_spins)))
+    return _log_sum_exp(_log_weights(model))
 
 
 def probabilities(model):
     """p(σ) of every configuration, shape (2^M,), in the order of ``configurations``  (thesis Eq. 1)."""
-    log_weights = -energy(model, configurations(model.n_spins))
+    log_weights = _log_weights(model)
     return np.exp(log_weights - _log_sum_exp(log_weights))
 
 
 def moments(model):
     """⟨σ_i⟩ (M,) and ⟨σ_i σ_j⟩ (M, M), exact  (the model's side of thesis Eq. 4 and 5)."""
-    states = configurations(model.n_spins).astype(np.float64)
     weights = probabilities(model)
+    states = configurations(model.n_spins).astype(np.float64)
     return weights @ states, states.T @ (weights[:, None] * states)
 
 
@@ -49,8 +49,14 @@ def sample(model, n_samples, *, rng):
     """Independent draws (N, M) int8 from the enumerated law."""
     _checks.count("n_samples", n_samples)
     _checks.generator("rng", rng)
-    rows = rng.choice(2**model.n_spins, size=n_samples, p=probabilities(model))
+    law = probabilities(model)
+    rows = rng.choice(law.size, size=n_samples, p=law)
     return configurations(model.n_spins)[rows]
+
+
+def _log_weights(model):
+    _checks.instance("model", model, IsingModel)
+    return -energy(model, configurations(model.n_spins))
 
 
 def _log_sum_exp(values):

@@ -18,6 +18,7 @@ import multiprocessing
 import os
 import time
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -184,6 +185,56 @@ class Augmentation(_Trains, KnownTruth):
 
 
 @dataclass(frozen=True)
+class HeldOut(Augmentation):
+    """As ``Augmentation``, where nobody has test samples: some of the N observed ones take their place.
+
+    (Beyond the thesis.)
+
+    Args:
+        held_out: share of the observed samples that are kept from the diffusion model and judge it.
+        all others: as in ``Augmentation``.
+    """
+
+    experiment = "held_out"
+    version = 1
+
+    held_out: float = 0.2
+
+    def __post_init__(self):
+        super().__post_init__()
+        _plain(self, functools.partial(_checks.real, low=0.0, high=1.0, open_interval=True), "held_out")
+        if not 2 <= self.n_trained <= self.n_observed - 2:
+            raise ValueError(
+                f"held_out must leave two samples or more on both sides of the split, got {self.held_out} "
+                f"of n_observed = {self.n_observed}"
+            )
+
+    @property
+    def n_trained(self):
+        """How many of the observed samples the diffusion model sees."""
+        return round(self.n_observed * (1 - self.held_out))
+
+    def samples(self):
+        """The observed samples in two parts, to train with and held out: the same at every call."""
+        return np.split(self.draw("observed"), [self.n_trained])
+
+    def compute(self, progress):
+        """The arrays of this run.
+
+        Returns:
+            dict: as of ``Augmentation``, with "observed" for the part trained with and "test" for the part
+            held out; and the parameters fitted to all N observed samples, ``whole`` (L,), and to these and
+            the N test samples that nobody has, ``both`` (L,).
+        """
+        observed, test = (self.draw(name) for name in ("observed", "test"))
+        return {
+            **super().compute(progress),
+            "whole": erasure.fit(observed).model.to_vector(),
+            "both": erasure.fit(np.concatenate([observed, test])).model.to_vector(),
+        }
+
+
+@dataclass(frozen=True)
 class Retina(_Trains):
     """The recording: as ``Augmentation``, with training and test samples instead of a truth.
 
@@ -300,6 +351,7 @@ def fill_in(model, spins, missing):
         dict: ``counts`` (2 rules, 4, N), the ``metrics.confusion`` of each rule; ``log_loss`` (N,) of the
         posterior; ``odds`` (2, …), its ``metrics.odds_histogram`` between ``ODDS_EDGES``.
     """
+    missing = _checks.mask("missing", missing, np.shape(spins))
     hidden = np.where(missing, np.int8(0), spins)
     odds = imputation.log_odds(model, hidden)
     filled = imputation.impute(model, hidden), np.where(odds >= 0, 1, -1)  # argmax, marginal
@@ -678,14 +730,14 @@ def _parameters(name, spins, fit, couplings_only):
 
 def stream(seed, name):
     """The random stream ``name`` of a seed: independent of all other names, whatever order they come in."""
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+    return np.random.default_rng([_checks.count("seed", seed, minimum=0), zlib.crc32(name.encode())])
 
 
 def configs(kind, parameters, **changes):
     """One config for each of the seeds, from the parameters of a notebook.
 
     Args:
-        kind: Augmentation, Retina, FairRetina or Rivals.
+        kind: one of ``KINDS``.
         parameters: {name: value}, e.g. ``globals()`` of the notebook: ``seeds``, and any fields of the kind
             and of its Training by their names; whatever else it holds is ignored.
         changes: parameters that have other values here.
@@ -705,11 +757,15 @@ def configs(kind, parameters, **changes):
 
 def with_seeds(config, seeds):
     """The same config once for each seed."""
+    if not isinstance(seeds, Iterable) or not list(seeds):
+        raise ValueError(f"seeds must be a list of at least one whole number, got {seeds!r}")
     return [dataclasses.replace(config, seed=seed) for seed in seeds]
 
 
 def describe(config):
     """A config as plain data: what is hashed into the run's name and shown under a figure."""
+    if not isinstance(getattr(config, "experiment", None), str):
+        raise TypeError(f"config must be one of an experiment's, e.g. Augmentation(), got {config!r:.60}")
     return {"experiment": config.experiment, "version": config.version, **dataclasses.asdict(config)}
 
 
@@ -719,7 +775,7 @@ def from_plain(plain):
     Raises:
         ValueError: an unknown experiment, another version of it, or fields that it does not have.
     """
-    kinds = {kind.experiment: kind for kind in (Augmentation, Retina, FairRetina, Rivals, Corrected)}
+    kinds = {kind.experiment: kind for kind in KINDS}
     values = dict(plain)
     kind = kinds[_checks.choice("experiment", values.pop("experiment", None), tuple(kinds))]
     version = values.pop("version", None)
@@ -732,6 +788,9 @@ def from_plain(plain):
     if "training" in {field.name for field in dataclasses.fields(kind)}:
         values["training"] = Training(**values.get("training", {}))
     return kind(**values)
+
+
+KINDS = (Augmentation, Retina, FairRetina, Rivals, Corrected, HeldOut)
 
 
 class Planned(Exception):
@@ -759,9 +818,9 @@ def run(config, *, position=0):
     """The run of a config: stored, or computed now on one thread and cached.
 
     Args:
-        config: Augmentation, Retina, FairRetina, Rivals or Corrected: a frozen dataclass with a ``seed``,
-            whose class names its ``experiment`` and ``version``, and which says how many ``n_updates`` the
-            progress bar has, what it is ``computed_in``, and how to ``compute(progress)``.
+        config: of one of ``KINDS``: a frozen dataclass with a ``seed``, whose class names its ``experiment``
+            and ``version``, and which says how many ``n_updates`` the progress bar has, what it is
+            ``computed_in``, and how to ``compute(progress)``.
         position: line of the progress bar, when several runs are computed at once.
 
     Returns:
@@ -819,6 +878,8 @@ def run_all(configs, *, jobs=None):
     configs = list(configs)
     if _planning.get():
         raise Planned(configs)
+    if jobs is not None:
+        _checks.count("jobs", jobs)
     missing = [config for config in configs if store.find(describe(config)) is None]
     jobs = min(len(missing), jobs or os.cpu_count() or 1)
     if jobs > 1:

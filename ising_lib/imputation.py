@@ -35,6 +35,7 @@ def impute(model, spins, rule="argmax", *, rng=None):
     Raises:
         ValueError: more than 20 spins missing and no ``rng``.
     """
+    _checks.instance("model", model, IsingModel)
     _checks.choice("rule", rule, ("argmax", "marginal"))
     if rule == "marginal":
         spins = _checks.spins("spins", spins, model.n_spins, allow_missing=True)
@@ -45,7 +46,7 @@ def impute(model, spins, rule="argmax", *, rng=None):
 
 def random_mask(shape, n_missing, *, rng):
     """For each of N samples, which n_missing of its M spins are missing: (N, M) bool, drawn uniformly."""
-    n_samples, n_spins = shape
+    n_samples, n_spins = (_checks.count("shape", n) for n in shape)
     _checks.count("n_missing", n_missing, maximum=n_spins)
     first = np.tile(np.arange(n_spins) < n_missing, (n_samples, 1))
     return _checks.generator("rng", rng).permuted(first, axis=1)
@@ -74,6 +75,7 @@ def log_odds(model, spins, *, rng=None):
     Returns:
         numpy.ndarray: (N, M) float64; −∞ or +∞ for the known spins.
     """
+    _checks.instance("model", model, IsingModel)
     spins = _checks.spins("spins", spins, model.n_spins, allow_missing=True)
     odds = _fill(model, spins, rng, _log_odds, _sampled_log_odds)
     return np.where(spins == 0, odds, np.copysign(np.inf, spins))
@@ -224,12 +226,9 @@ def recover(models, spins, missing, rule="argmax", *, rng=None):
     Returns:
         dict: {name: (N, M) int8 of ±1}, scored by ``metrics.recovery``.
     """
-    missing = np.asarray(missing)
-    if missing.dtype != bool or missing.shape != np.shape(spins):
-        raise ValueError(
-            f"missing must be boolean and of shape {np.shape(spins)}, got {missing.dtype}, {missing.shape}"
-        )
-    spins = np.where(missing, np.int8(0), _checks.spins("spins", spins))
+    spins = _checks.spins("spins", spins)
+    missing = _checks.mask("missing", missing, spins.shape)
+    spins = np.where(missing, np.int8(0), spins)
     return {name: impute(model, spins, rule, rng=rng) for name, model in models.items()}
 
 

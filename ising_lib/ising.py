@@ -30,14 +30,12 @@ class IsingModel:
     couplings: np.ndarray
 
     def __post_init__(self):
-        fields = np.array(self.fields, dtype=np.float64)  # copies: nobody else can alter the model
-        couplings = np.array(self.couplings, dtype=np.float64)
+        fields = _checks.array("fields", self.fields)  # copies: nobody else can alter the model
+        couplings = _checks.array("couplings", self.couplings)
         if fields.ndim != 1 or fields.size == 0:
             raise ValueError(f"fields must have shape (M,) with M ≥ 1, got {fields.shape}")
         if couplings.shape != (fields.size, fields.size):
             raise ValueError(f"couplings must have shape {(fields.size,) * 2}, got {couplings.shape}")
-        if not (np.isfinite(fields).all() and np.isfinite(couplings).all()):
-            raise ValueError("fields and couplings must be finite, got NaN or infinity")
         if not np.allclose(couplings, couplings.T, rtol=0, atol=1e-12):
             raise ValueError("couplings must be symmetric: J_ij = J_ji")
         if np.diagonal(couplings).any():
@@ -54,6 +52,7 @@ class IsingModel:
 
     def at(self, inverse_temperature):
         """The model whose law is p^β: every parameter times β."""
+        _checks.real("inverse_temperature", inverse_temperature)
         return IsingModel(inverse_temperature * self.fields, inverse_temperature * self.couplings)
 
     def to_vector(self):
@@ -63,7 +62,8 @@ class IsingModel:
     @classmethod
     def from_vector(cls, vector, n_spins):
         """The inverse of ``to_vector``: (L,) numbers for M = n_spins."""
-        fields, couplings = split_vector(np.asarray(vector, dtype=np.float64), n_spins)
+        _checks.count("n_spins", n_spins)
+        fields, couplings = split_vector(_checks.array("vector", vector), n_spins)
         return cls(fields, couplings)
 
 
@@ -108,6 +108,7 @@ def energy(model, spins):
     Returns:
         numpy.ndarray: (N,) float64, in units of the temperature.
     """
+    _checks.instance("model", model, IsingModel)
     spins = _checks.spins("spins", spins, model.n_spins)
     energies = np.empty(len(spins))
     for start in range(0, len(spins), _BLOCK):

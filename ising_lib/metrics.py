@@ -31,6 +31,8 @@ def parameter_mse(model, truth):
 
 
 def _vector(model, truth):
+    for name, value in (("model", model), ("truth", truth)):
+        _checks.instance(name, value, IsingModel)
     if model.n_spins != truth.n_spins:
         raise ValueError(f"model must have {truth.n_spins} spins like truth, got {model.n_spins}")
     return model.to_vector()
@@ -67,16 +69,10 @@ def recovery(true_spins, filled_spins, missing):
     """
     true_spins = _checks.spins("true_spins", true_spins)
     filled_spins = _checks.spins("filled_spins", filled_spins, true_spins.shape[1])
-    missing = np.asarray(missing)
-    if not (missing.dtype == bool and missing.shape == true_spins.shape == filled_spins.shape):
-        raise ValueError(
-            f"true_spins, filled_spins and the boolean missing must have one shape, got {true_spins.shape}, "
-            f"{filled_spins.shape} and {missing.shape} ({missing.dtype})"
-        )
-    if not missing.any():
+    if not _checks.mask("missing", missing, true_spins.shape).any():
         raise ValueError("missing must mark at least one spin")
     scores = rates(*confusion(true_spins, filled_spins, missing).sum(1))
-    return Recovery(**{name: float(value) for name, value in scores.items()}, n_missing=int(missing.sum()))
+    return Recovery(**{name: float(value) for name, value in scores.items()}, n_missing=int(np.sum(missing)))
 
 
 def confusion(true_spins, filled_spins, missing):
@@ -91,6 +87,9 @@ def confusion(true_spins, filled_spins, missing):
         filled in rightly.
     """
     up, filled = np.asarray(true_spins) > 0, np.asarray(filled_spins) > 0
+    if filled.shape != up.shape:
+        raise ValueError(f"filled_spins must have the shape {up.shape} of true_spins, got {filled.shape}")
+    missing = _checks.mask("missing", missing, up.shape)
     kinds = (up & filled, up & ~filled, ~up & filled, ~up & ~filled)
     return np.array([(kind & missing).sum(1) for kind in kinds])
 
@@ -104,9 +103,8 @@ def rates(found, missed, invented, silent):
     Returns:
         dict: {name: array of that shape}; NaN where there is nothing to take a share of.
     """
-    found, missed, invented, silent = (
-        np.asarray(n, dtype=np.float64) for n in (found, missed, invented, silent)
-    )
+    given = {"found": found, "missed": missed, "invented": invented, "silent": silent}
+    found, missed, invented, silent = (_checks.array(name, n, low=0) for name, n in given.items())
     with np.errstate(invalid="ignore"):
         recall, specificity = found / (found + missed), silent / (silent + invented)
         return {
@@ -144,7 +142,7 @@ def spread(values, digits=3):
 
     NaN stands for no value, as from a method that refused the samples: it is left out, and counted.
     """
-    values = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    values = np.atleast_1d(_checks.array("values", values, allow_nan=True))
     found = values[~np.isnan(values)]
     if not found.size:
         return "undefined"
@@ -183,7 +181,14 @@ def agreement(truth, inferred):
     Returns:
         Agreement
     """
-    truth, inferred = np.asarray(truth, dtype=np.float64), np.asarray(inferred, dtype=np.float64)
+    truth, inferred = _checks.array("truth", truth), _checks.array("inferred", inferred)
+    if truth.ndim != 1 or inferred.shape[-1:] != truth.shape:
+        raise ValueError(
+            f"truth and inferred must have shapes (L,) and (…, L), got {truth.shape} and {inferred.shape}"
+        )
+    for name, values in (("truth", truth), ("inferred", inferred)):
+        if (np.ptp(values, axis=-1) == 0).any():
+            raise ValueError(f"{name} must not be all equal: no line goes through one point")
     true, found = truth - truth.mean(), inferred - inferred.mean(-1, keepdims=True)
     slope = (found * true).mean(-1) / true.var()
     weakness = (slope - 1) ** 2 * true.var() / ((inferred - truth) ** 2).mean(-1)
@@ -203,6 +208,7 @@ def log_pseudolikelihood(model, spins):
     Returns:
         float: in nats per sample, at most 0.
     """
+    _checks.instance("model", model, IsingModel)
     spins = _checks.spins("spins", spins, model.n_spins).astype(np.float64)
     local = model.fields + spins @ model.couplings  # (N, M)
     return float(-np.logaddexp(0, -2 * spins * local).sum(1).mean())
@@ -224,8 +230,12 @@ def accuracy_gain(true_spins, filled_spins, other_spins, missing):
         tuple: d and its standard error over samples, as shares of the missing spins; the models stay as
         they are, so another training is not in it.
     """
-    right, other = ((np.asarray(spins) == true_spins) & missing for spins in (filled_spins, other_spins))
-    gained, counted = right.sum(1) - other.sum(1), np.asarray(missing).sum(1)  # (N,)
+    right, other = (
+        confusion(true_spins, spins, missing)[[0, 3]].sum(0) for spins in (filled_spins, other_spins)
+    )
+    gained, counted = right - other, np.asarray(missing).sum(1)  # (N,)
+    if len(counted) < 2 or not counted.any():
+        raise ValueError(f"missing must mark spins of at least 2 samples, got {np.count_nonzero(counted)}")
     gain = gained.sum() / counted.sum()
     n = len(counted)
     error = np.sqrt(n / (n - 1) * ((gained - gain * counted) ** 2).sum()) / counted.sum()
@@ -241,7 +251,7 @@ def independent_counts(rates):
     Returns:
         numpy.ndarray: (…, M + 1) probabilities of 0 … M active neurons.
     """
-    rates = np.asarray(rates, dtype=np.float64)
+    rates = _checks.array("rates", rates, 0, 1)
     law = np.zeros((*rates.shape[:-1], rates.shape[-1] + 1))
     law[..., 0] = 1
     for i in range(rates.shape[-1]):  # one neuron more: it fires, or not
@@ -320,7 +330,10 @@ def total_variation(p, q):
     Args:
         p, q: (2^M,) laws; or one of them (S, 2^M), and then the result is (S,).
     """
-    return 0.5 * np.abs(np.asarray(p) - q).sum(-1)
+    p, q = _checks.array("p", p, 0, 1), _checks.array("q", q, 0, 1)
+    if p.shape[-1:] != q.shape[-1:]:
+        raise ValueError(f"q must be a law of {p.shape[-1:]} configurations like p, got shape {q.shape}")
+    return 0.5 * np.abs(p - q).sum(-1)
 
 
 def divergence(p, q):
@@ -332,7 +345,8 @@ def divergence(p, q):
     Returns:
         float: infinite where q rules out something that p allows.
     """
-    p, q = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
+    p = _checks.array("p", p, 0, 1)
+    q = _checks.array("q", q, 0, 1, shape=p.shape)
     possible = p > 0
     if (q[possible] == 0).any():
         return float("inf")
@@ -352,7 +366,9 @@ def standard_scores(few, many):
     Returns:
         numpy.ndarray: (K,).
     """
-    few, many = np.asarray(few, dtype=np.float64), np.asarray(many, dtype=np.float64)
+    few, many = _checks.array("few", few), _checks.array("many", many)
+    if not (few.ndim == many.ndim == 2 and len(few) == len(many) and few.size and many.shape[1] > 1):
+        raise ValueError(f"few and many must have shapes (K, n) and (K, N), got {few.shape} and {many.shape}")
     error = many.std(1, ddof=1) * np.sqrt(1 / few.shape[1] + 1 / many.shape[1])
     return (few.mean(1) - many.mean(1)) / error
 
@@ -370,7 +386,7 @@ def noised_spin(kept):
     Returns:
         tuple: mean size, and share of unchanged signs, each of the shape of ``kept``.
     """
-    kept = np.asarray(kept, dtype=np.float64)
+    kept = _checks.array("kept", kept, 0, 1)
     signal, noise = np.sqrt(kept), np.sqrt(1 - kept)
     with np.errstate(divide="ignore"):  # without noise the ratio is infinite, and all is well
         ratio = signal / (noise * np.sqrt(2))
@@ -388,7 +404,10 @@ def flipped(law, rate):
     Returns:
         numpy.ndarray: (2^M,).
     """
-    law = np.asarray(law, dtype=np.float64)
+    law = _checks.array("law", law, 0, 1)
+    _checks.real("rate", rate, 0, 1)
+    if law.ndim != 1 or law.size.bit_count() != 1:
+        raise ValueError(f"law must have shape (2^M,), got {law.shape}")
     for bit in range(law.size.bit_length() - 1):
         halves = law.reshape(-1, 2, 2**bit)  # spin ``bit`` is −1 or +1 along the middle axis
         law = ((1 - rate) * halves + rate * halves[:, ::-1]).ravel()
@@ -407,6 +426,7 @@ def smoothed(spins):
         tuple: the law (2^M,), and the rate.
     """
     law, n_spins = frequencies(spins), np.shape(spins)[1]
+    _checks.count("number of samples", len(spins), minimum=2)
     seen = law > 0
 
     def minus_likelihood(rate):
@@ -432,8 +452,21 @@ def log_loss(true_spins, log_odds, missing):
     Returns:
         numpy.ndarray: (N,), in nats; infinite where something impossible came true.
     """
-    wrong = np.where(missing, -np.asarray(true_spins, dtype=np.float64) * log_odds, -np.inf)
+    true_spins, missing = _odds_of(true_spins, log_odds, missing)
+    wrong = np.where(missing, -true_spins.astype(np.float64) * log_odds, -np.inf)
     return np.logaddexp(0, wrong).sum(1)
+
+
+def _odds_of(true_spins, log_odds, missing):
+    """The spins and the mask, checked against the log-odds of the missing ones."""
+    true_spins = _checks.spins("true_spins", true_spins)
+    missing = _checks.mask("missing", missing, true_spins.shape)
+    if np.shape(log_odds) != true_spins.shape or np.isnan(np.asarray(log_odds)[missing]).any():
+        raise ValueError(
+            f"log_odds must have shape {true_spins.shape} and a number for each missing spin, got shape "
+            f"{np.shape(log_odds)} or NaN"
+        )
+    return true_spins, missing
 
 
 def odds_histogram(true_spins, log_odds, missing, edges):
@@ -446,7 +479,8 @@ def odds_histogram(true_spins, log_odds, missing, edges):
     Returns:
         numpy.ndarray: (2, B) int, first −1, then +1.
     """
-    up, inner = np.asarray(true_spins) > 0, np.clip(log_odds, edges[0], edges[-1])
+    true_spins, missing = _odds_of(true_spins, log_odds, missing)
+    up, inner = true_spins > 0, np.clip(log_odds, edges[0], edges[-1])
     return np.array([np.histogram(inner[missing & kind], edges)[0] for kind in (~up, up)])
 
 
@@ -462,7 +496,10 @@ def ranking(histogram):
     Returns:
         numpy.ndarray: (…); NaN where one of the two kinds is empty.
     """
-    down, up = np.moveaxis(np.asarray(histogram, dtype=np.float64), -2, 0)  # (…, B)
+    histogram = _checks.array("histogram", histogram, low=0)
+    if histogram.ndim < 2 or histogram.shape[-2] != 2:
+        raise ValueError(f"histogram must have shape (…, 2, B), got {histogram.shape}")
+    down, up = np.moveaxis(histogram, -2, 0)  # (…, B)
     below = down.cumsum(-1) - down / 2
     with np.errstate(invalid="ignore"):
         return (up * below).sum(-1) / (up.sum(-1) * down.sum(-1))
@@ -484,7 +521,8 @@ def calibration(histogram, edges, n_merged):
     n_bins = len(edges) - 1
     if n_bins % _checks.count("n_merged", n_merged):
         raise ValueError(f"n_merged must divide the number of bins, {n_bins}, got {n_merged}")
-    histogram, edges = np.asarray(histogram), np.asarray(edges)
+    histogram = _checks.array("histogram", histogram, low=0, shape=(2, n_bins))
+    edges = _checks.array("edges", edges)
     said = histogram.sum(0) * special.expit((edges[1:] + edges[:-1]) / 2)
     up, total, said = (some.reshape(-1, n_merged).sum(1) for some in (histogram[1], histogram.sum(0), said))
     rows = []
@@ -511,7 +549,12 @@ def interval(score, counts, others=None, *, rng, n_resamples=1000):
     Returns:
         tuple: the score, low and high.
     """
-    counts = np.asarray(counts)
+    counts = _checks.array("counts", counts)
+    if counts.ndim != 2 or counts.shape[1] < 2:
+        raise ValueError(f"counts must have shape (C, N) with N ≥ 2, got {counts.shape}")
+    if others is not None:
+        others = _checks.array("others", others, shape=counts.shape)
+    _checks.count("n_resamples", n_resamples)
 
     def of_sums(*drawn, axis=-1):
         sums = [some.sum(axis) for some in drawn]
@@ -542,7 +585,11 @@ def regret(errors, scores):
     Returns:
         numpy.ndarray: (…), at least 1.
     """
-    errors, chosen = np.asarray(errors), np.nanargmax(scores, axis=-1)
+    errors = _checks.array("errors", errors, low=0, allow_nan=True)
+    scores = _checks.array("scores", scores, shape=errors.shape, allow_nan=True)
+    if np.isnan(scores).all(-1).any():
+        raise ValueError("scores must hold a number in each row: there is nothing to choose")
+    chosen = np.nanargmax(scores, axis=-1)
     return np.take_along_axis(errors, chosen[..., None], -1)[..., 0] / np.nanmin(errors, axis=-1)
 
 
@@ -559,6 +606,8 @@ def erasure_errors(truth, epsilons):
     Returns:
         numpy.ndarray: (2, K).
     """
+    _checks.instance("truth", truth, IsingModel)
+    epsilons = _checks.array("epsilons", epsilons, 0, 1)
     vector, upper = truth.to_vector(), np.triu_indices(truth.n_spins, 1)
     errors = []
     for epsilon in epsilons:

@@ -24,7 +24,7 @@ class NoiseSchedule:
     betas: np.ndarray
 
     def __post_init__(self):
-        betas = np.array(self.betas, dtype=np.float64)
+        betas = _checks.array("betas", self.betas, allow_nan=True)  # a copy
         if betas.ndim != 1 or betas.size == 0 or not ((betas > 0) & (betas < 1)).all():
             raise ValueError("betas must be a vector of numbers strictly between 0 and 1")
         betas.setflags(write=False)
@@ -86,5 +86,7 @@ def add_noise(schedule, clean, t, noise):
     Returns:
         torch.Tensor: σ_t (B, M).
     """
+    if t.min() < 1 or t.max() > schedule.n_steps:  # an index of −1 would pass for the last step
+        raise ValueError(f"t must hold steps from 1 to {schedule.n_steps}, got {t.min()} to {t.max()}")
     kept = torch.as_tensor(schedule.alphas_bar, dtype=clean.dtype, device=clean.device)[t - 1, None]  # (B, 1)
     return kept.sqrt() * clean + (1 - kept).sqrt() * noise

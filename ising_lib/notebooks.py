@@ -9,6 +9,7 @@ import base64
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ import nbformat
 import papermill
 import yaml
 
-from ising_lib import _checks, claims, experiments, provenance
+from ising_lib import _checks, _files, claims, experiments, provenance
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"
@@ -108,6 +109,9 @@ def execute(name, output, values=None, *, publish=False, progress=True):
         nbformat.NotebookNode: the executed notebook.
     """
     output = Path(output)
+    if output.is_dir():
+        raise IsADirectoryError(f"output must be a file, got {str(output)!r}: a folder")
+    require_loopback()
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".run-") as folder:
         plain, executed = (str(Path(folder) / file) for file in ("in.ipynb", "out.ipynb"))
@@ -124,6 +128,22 @@ def execute(name, output, values=None, *, publish=False, progress=True):
         nbformat.write(notebook, plain)
         Path(plain).replace(output)
     return notebook
+
+
+def require_loopback():
+    """Jupyter reaches its kernels over 127.0.0.1, and would wait a minute before it says that it cannot.
+
+    Raises:
+        RuntimeError: this machine does not let it.
+    """
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=5).close()
+    except OSError as error:
+        raise RuntimeError(
+            f"notebooks need connections to 127.0.0.1, which this machine refuses ({error}): "
+            "allow them, or run the notebook elsewhere"
+        ) from error
 
 
 def stable(notebook):
@@ -153,12 +173,7 @@ def _joined(outputs):
 def write_page(notebook, path):
     """Write an executed notebook as one HTML page, aside and then renamed."""
     body, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
-    aside = Path(path).with_name(f".{Path(path).name}.part")
-    try:
-        aside.write_text(body)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    _files.write(path, body.encode())
 
 
 def picture(notebook):

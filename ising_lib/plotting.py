@@ -13,6 +13,7 @@ from ising_lib import _checks, metrics
 _LOOKS = {  # role: colour, line, marker
     "observed": ("#0072B2", "--", "s"),
     "augmented": ("#D55E00", "-", "o"),
+    "joined": ("#8C564B", (0, (4, 1, 1, 1, 1, 1)), "h"),  # augmented and observed
     "truth": ("#000000", "-", ""),
     "test": ("#56B4E9", "-.", "^"),
     "baseline": ("#7F7F7F", ":", "d"),
@@ -483,6 +484,7 @@ def seeds_by_row(ax, values, labels, roles):
         matplotlib.axes.Axes: ``ax``.
     """
     for row, (numbers, role) in enumerate(zip(values, roles, strict=True)):
+        _checks.choice("role", role, tuple(COLOURS))
         ax.plot(numbers, [row] * len(numbers), "o", color=COLOURS[role], markersize=5, alpha=0.7)
         ax.plot([np.mean(numbers)], [row], "|", color=COLOURS[role], markersize=16, markeredgewidth=2)
     ax.set_yticks(range(len(labels)), labels)

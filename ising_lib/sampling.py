@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from ising_lib import _checks
-from ising_lib.ising import energy
+from ising_lib.ising import IsingModel, energy
 
 _SWEEPS_PER_SWAP = 5  # replica exchange costs about one sweep; every fifth keeps it below a fifth of the time
 _MAX_FIELD = np.float32(9.0)  # tanh(9) is 1 to float32, and the rational form below is only good up to here
@@ -64,6 +64,7 @@ def sample(
     Raises:
         NotMixed: the chains remember more than ``max_overlap``; nothing is returned.
     """
+    _checks.instance("model", model, IsingModel)
     _checks.count("n_samples", n_samples)
     _checks.generator("rng", rng)
     _checks.count("n_chains", n_chains, minimum=256)
@@ -102,6 +103,7 @@ def resample_pool(model, n_samples, *, rng, pool_factor=30):
     Returns:
         numpy.ndarray: (N, M) int8 of ±1.
     """
+    _checks.instance("model", model, IsingModel)
     _checks.count("n_samples", n_samples)
     _checks.count("pool_factor", pool_factor)
     _checks.generator("rng", rng)
@@ -123,8 +125,10 @@ def memory(before, after):
     Returns:
         float: its standard error is about 1/√(C M).
     """
-    before, after = before.astype(np.float64), after.astype(np.float64)
+    before = _checks.spins("before", before).astype(np.float64)
+    after = _checks.array("after", after, -1, 1, shape=before.shape)
     n_chains, n_spins = before.shape
+    _checks.count("number of chains", n_chains, minimum=2)
     own = (before * after).sum() / (n_chains * n_spins)
     everyone = before.sum(0) @ after.sum(0) / (n_chains**2 * n_spins)
     others = (n_chains * everyone - own) / (n_chains - 1)  # the pairs of two different chains alone

@@ -1,4 +1,4 @@
-"""When to stop training: the energy variance of the generated samples against two reference lines."""
+"""When to stop training: the energy variance of the generated samples against two lines, and rivals."""
 
 from dataclasses import dataclass
 
@@ -60,8 +60,8 @@ def crossing(iterations, variance, test_line, observed_line):
     Returns:
         StoppingPoint: the first crossing from above.
     """
-    iterations = np.asarray(iterations, dtype=np.float64)
-    variance = np.asarray(variance, dtype=np.float64)
+    iterations = _checks.array("iterations", iterations)
+    variance = _checks.array("variance", variance)
     if iterations.ndim != 1 or iterations.size == 0 or variance.shape != iterations.shape:
         raise ValueError(
             f"iterations and variance must be vectors of one length, got shapes {iterations.shape} and "
@@ -69,8 +69,6 @@ def crossing(iterations, variance, test_line, observed_line):
         )
     if (np.diff(iterations) <= 0).any() or iterations[0] <= 0:
         raise ValueError("iterations must be positive and rising")
-    if not np.isfinite(variance).all():
-        raise ValueError("variance must be finite, got NaN or infinity")
     line = max(_checks.real("test_line", test_line), _checks.real("observed_line", observed_line))
     above = variance > line
     downward = np.flatnonzero(above[:-1] & ~above[1:]) + 1
@@ -80,3 +78,38 @@ def crossing(iterations, variance, test_line, observed_line):
     fraction = (variance[index - 1] - line) / (variance[index - 1] - variance[index])
     low, high = np.log(iterations[index - 1 : index + 1])
     return StoppingPoint(index, float(np.exp(low + fraction * (high - low))), line, crossed=True)
+
+
+def choices(course, errors, until=np.inf):
+    """Which checkpoint of a training each rule keeps.
+
+    Args:
+        course: what was seen, e.g. a run of ``experiments``: {name: array} with ``iterations``, ``variance``
+            and ``test_loss``, (K,) each, and the two lines of ``crossing``, ``test_line`` and
+            ``observed_line``.
+        errors: (K,) errors against the truth, which only an oracle knows.
+        until: forget the checkpoints after this number of updates.
+
+    Returns:
+        dict: {rule: index}: "variance", the thesis's rule; "loss", lowest denoising loss on the test samples;
+        "oracle", lowest error; "last".
+    """
+    iterations = _checks.array("iterations", course["iterations"])
+    variance, loss, errors = (
+        _checks.array(name, values, shape=iterations.shape)
+        for name, values in (
+            ("variance", course["variance"]),
+            ("test_loss", course["test_loss"]),
+            ("errors", errors),
+        )
+    )
+    seen = iterations <= until
+    if not seen.any():
+        raise ValueError(f"until must be at least {iterations.min():.0f}, the first checkpoint, got {until}")
+    lines = float(course["test_line"]), float(course["observed_line"])
+    return {
+        "variance": crossing(iterations[seen], variance[seen], *lines).index,
+        "loss": int(loss[seen].argmin()),
+        "oracle": int(errors[seen].argmin()),
+        "last": int(seen.sum()) - 1,
+    }

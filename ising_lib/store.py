@@ -16,8 +16,6 @@ import json
 import logging
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ import numpy as np
 import platformdirs
 from filelock import FileLock, Timeout
 
+from ising_lib import _files
 from ising_lib.ising import IsingModel
 
 log = logging.getLogger("ising_lib")
@@ -140,7 +139,8 @@ def write(config, arrays, provenance):
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{_META: np.frombuffer(_canonical(meta), dtype=np.uint8)}, **stored)
     path = cache_folder() / f"{key(config)}.npz"
-    _write_aside(path, buffer.getvalue())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _files.write(path, buffer.getvalue())
     return read(path)
 
 
@@ -152,7 +152,8 @@ def publish(config):
     source, target = (place / f"{key(config)}.npz" for place in (cache_folder(), folder))
     if not _is_whole(target):
         read(source)  # never publish a damaged file
-        _write_aside(target, source.read_bytes())
+        folder.mkdir(parents=True, exist_ok=True)
+        _files.write(target, source.read_bytes())
     return target
 
 
@@ -168,20 +169,6 @@ def lock(config):
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / f"{key(config)}.lock")
-
-
-def _write_aside(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(Path(__file__), aside)  # mkstemp makes private files
-        Path(aside).replace(path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
 
 
 def _canonical(data):

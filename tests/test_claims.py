@@ -45,15 +45,28 @@ def test_the_page_is_what_the_runs_say(entry, figures, request):
     assert claims.summary([entry], [found]).splitlines()[-1] in head.splitlines()
 
 
-def test_the_page_holds_the_ten_claims_first_and_nothing_else():
+def test_the_page_holds_the_ten_claims_first_then_ours_and_nothing_else():
     before, block, after = notebooks.claims_on_page(PAGE)
     head, written = sections(block)
-    assert list(written) == [entry["claim"] for entry in ENTRIES]
-    assert list(written)[:10] == list(range(1, 11))
+    assert list(written) == [entry["claim"] for entry in ENTRIES] == list(range(1, len(ENTRIES) + 1))
+    assert [("thesis" in entry, "ours" in entry) for entry in ENTRIES[:10]] == [(True, False)] * 10
+    assert {("thesis" in entry, "ours" in entry) for entry in ENTRIES[10:]} == {(False, True)}
     lines = [line for line in head.splitlines() if line]
-    assert len(lines) == 2 + len(ENTRIES) + 1  # the table's head and the heading of the sections
+    assert (
+        len(lines) == 2 * 3 + len(ENTRIES) + 1
+    )  # two tables' headings and heads, the heading of the sections
+    first, second = (table.count("\n| ") for table in head.split("### ")[1:])
+    assert (first, second) == (11, 1 + len(ENTRIES) - 10)
     assert after.strip() == "% to here"
     assert "|" not in before, "a table outside the generated part"
+
+
+def test_ours_stand_in_a_table_of_their_own():
+    entries = [ENTRIES[0], ENTRIES[10]]
+    head, parts = sections(claims.block(entries, [["no runs"] * len(entry["rows"]) for entry in entries]))
+    tables = re.split(r"(?m)^#+ ", head)
+    assert [re.findall(r"#claim-\d+", table) for table in tables[1:3]] == [["#claim-1"], ["#claim-11"]]
+    assert ENTRIES[10]["ours"] in parts[11]
 
 
 def test_every_figure_with_runs_that_a_claim_names_is_measured(figures):
@@ -214,6 +227,12 @@ def test_error_ratio_of_all_or_of_a_part():
     assert claims.error_ratio(run, "couplings") == pytest.approx(4)
 
 
+def test_error_ratio_of_any_two_inferences_and_of_the_bound():
+    run = made({"tap": with_errors(3.0), "linear": with_errors(6.0), "bound": np.array(1.5)})
+    assert claims.error_ratio(run, one="tap", other="linear") == pytest.approx(0.5)
+    assert claims.over_bound(run, "tap") == pytest.approx(2)
+
+
 def test_statistics_by_the_number_of_augmented_samples():
     arrays = {"by_size": with_errors([4, 2, 3]), "by_size_with_observed": with_errors([2, 2, 1])}
     run = made({"sizes": np.array([100, 300, 1000]), **arrays})
@@ -260,6 +279,26 @@ def test_share_of_the_gain(observed, kept):
         "stop_index": np.array(1),
     }
     assert claims.gain_kept(made(arrays)) == pytest.approx(kept)
+
+
+def test_regret_of_a_rule_and_what_it_keeps():
+    """Errors 3, 1, 2, 4 along the training: lowest loss at 2, Var E below its line at 4."""
+    run = made(
+        {
+            "iterations": np.array([1, 2, 4, 8]),
+            "monitored": with_errors([3, 1, 2, 4]),
+            "test_loss": np.array([3.0, 2.0, 1.0, 2.0]),
+            "variance": np.array([9.0, 8.0, 7.0, 5.0]),
+            "test_line": np.array(6.0),
+            "observed_line": np.array(5.0),
+            "both": with_errors(8.0),
+        }
+    )
+    regrets = {rule: claims.regret(run, rule) for rule in ("variance", "loss", "last", "oracle")}
+    assert regrets == pytest.approx({"variance": 4, "loss": 2, "last": 4, "oracle": 1})
+    assert claims.regret(run, "variance", n_iterations=4) == pytest.approx(2)
+    assert claims.regret(run, "last", n_iterations=1) == 1  # what comes later does not count
+    assert claims.kept_over(run, "loss", "both") == pytest.approx(2 / 8)
 
 
 def test_runs_that_differ_only_in_their_seeds_share_a_setting():
@@ -329,3 +368,26 @@ def test_times_are_those_that_the_run_has_measured():
     rivals = {"pseudolikelihood_bare": "pseudolikelihood", "mean_field": "mean field", "tap": "TAP"}
     expected = {"pseudolikelihood": False, "mean field": True, "TAP": False}
     assert claims.slower_than_rivals(run, rivals) == expected
+
+
+def test_scores_of_missing_neurons_by_hand():
+    """Two test samples, 2 or 4 missing: counts of spikes found, missed, invented, and of silence kept."""
+    config = experiments.FairRetina(n_spins=6, missing_counts=(2, 4))
+    counts = np.zeros((2, 4, 2, 4, 2), dtype=np.uint8)  # numbers, models, rules, kinds, samples
+    counts[0, 3, 0] = [[1, 0], [0, 1], [0, 0], [1, 1]]  # pseudolikelihood: finds 1 of 2 spikes, invents none
+    counts[0, 2, 0] = [[0, 0], [1, 1], [1, 0], [0, 1]]  # augmented: finds none, invents one
+    counts[1, 3, 0], counts[1, 2, 0] = ([[2, 2], [0, 0], [0, 0], [2, 2]] for _ in range(2))
+    counts[:, :, 1] = 1  # the other rule does not count
+    loss = np.zeros((2, 4, 2))
+    loss[0, 2], loss[1, 2] = [1.0, 2.0], [4.0, 8.0]
+    loss[0, 0] = [1.0, 1.0]
+    run = store.Run(experiments.describe(config), {"counts": counts, "log_loss": loss}, {})
+    pair = {"one": "pseudolikelihood", "other": "augmented"}
+    assert claims.score_difference(run, **pair, score="recall") == {"2 missing": 50, "4 missing": 0}
+    assert claims.score_difference(run, **pair, score="accuracy") == {"2 missing": 50, "4 missing": 0}
+    losses = claims.score_difference(run, "augmented", "independent", "log_loss")
+    assert losses == {"2 missing": 0.75 - 0.5, "4 missing": 1.5}
+
+
+def test_seconds_are_those_of_training_and_sampling():
+    assert claims.denoiser_seconds(made({"train_seconds": 3.0, "sample_seconds": 4.0})) == 7

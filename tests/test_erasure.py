@@ -1,5 +1,7 @@
 """The Erasure Machine: its equations, its objective, its convergence order, its choice of ε."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -403,3 +405,66 @@ def test_automatic_epsilon_passes_over_what_is_refused():
     auto = erasure.fit(spins, moments="tap")
     assert auto.epsilon > 0.5
     assert auto.mean_energy > erasure.fit(spins, 0.6, moments="tap").mean_energy
+
+
+def in_batches(spins, sizes):
+    """A function that yields the samples in batches, as ``erasure.fit`` takes them."""
+    return lambda: iter(np.split(spins, np.cumsum(sizes)[:-1]))
+
+
+@pytest.mark.parametrize("moments", ["linear", "tap"])
+@pytest.mark.parametrize("fields", [True, False])
+@pytest.mark.parametrize("epsilon", [0.6, "auto"])
+def test_samples_in_batches_give_the_same_fit(moments, fields, epsilon, rng):
+    """Rising energies, the worst order: every batch holds a larger exponent than all before."""
+    model = ising.gaussian(6, 0.5, 0.5, rng=rng)
+    spins = exact.sample(model, 1500, rng=rng)
+    spins = spins[np.argsort(ising.energy(model, spins))]
+    settings = {"moments": moments, "fields": fields, "tolerance": 1e-7}
+    held = erasure.fit(spins, epsilon, **settings)
+    streamed = erasure.fit(in_batches(spins, (1, 700, 99, 700)), epsilon, **settings)
+    assert streamed.n_fits == held.n_fits
+    # both are within √21 · 1e-7 / ε of the answer (``distance_allowed``), and the search for ε, which
+    # compares mean energies, carries that on
+    assert streamed.epsilon == pytest.approx(held.epsilon, abs=1e-5)
+    assert streamed.mean_energy == pytest.approx(held.mean_energy, abs=1e-5)
+    np.testing.assert_allclose(streamed.model.to_vector(), held.model.to_vector(), rtol=0, atol=1e-5)
+
+
+def test_batches_add_up_whatever_the_energies(rng):
+    """Exponents that rise by hundreds from batch to batch: their exponentials have no common scale."""
+    spins = rng.choice(np.array([-1, 1], dtype=np.int8), (300, 5))
+    vector = 60 * rng.normal(size=15)
+    spins = spins[np.argsort(ising.energy(ising.IsingModel.from_vector(vector, 5), spins))]
+    held = erasure._Problem(spins, np.full(300, 1 / 300), True)
+    for order in (spins, spins[::-1]):
+        streamed = erasure._StreamedProblem(in_batches(order, (100, 100, 100)), True)
+        value, gradient = streamed.gradient(vector, 0.2)
+        assert value == pytest.approx(held.gradient(vector, 0.2)[0], rel=1e-13)
+        np.testing.assert_allclose(gradient, held.gradient(vector, 0.2)[1], rtol=1e-11)
+
+
+def test_memory_of_batches_does_not_grow_with_their_number(observed):
+    def peak(n_batches):
+        batches = lambda: (np.tile(observed, (5, 1)) for _ in range(n_batches))  # noqa: E731
+        tracemalloc.start()
+        erasure.fit(batches, 0.6)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(1)  # the first call of all fills caches
+    # 39 batches more would be 39 × 2,000 × 6 bytes of spins, or three times as much of energies
+    assert peak(40) - peak(1) < 2_000 * 6
+
+
+def test_batches_that_change_are_refused(observed):
+    once = iter([observed])
+    with pytest.raises(ValueError, match="the same samples at every call, got 400, then 0"):
+        erasure.fit(lambda: once, 0.5)
+    with pytest.raises(ValueError, match="at least one batch"):
+        erasure.fit(lambda: iter(()), 0.5)
+    with pytest.raises(ValueError, match="must have 6 columns"):
+        erasure.fit(lambda: iter((observed, observed[:, :5])), 0.5)
+    with pytest.raises(ValueError, match="weights must be None where spins come in batches"):
+        erasure.fit(in_batches(observed, (400,)), 0.5, weights=np.ones(400))

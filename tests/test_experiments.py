@@ -295,7 +295,10 @@ def test_describe_is_plain_data_with_every_field():
     assert plain["experiment"] == "augmentation"
 
 
-@pytest.mark.parametrize("config", [CONFIG, experiments.Retina(seed=3, training=TRAINING)])
+PLAIN = [CONFIG, experiments.Retina(seed=3, training=TRAINING), experiments.HeldOut(training=TRAINING)]
+
+
+@pytest.mark.parametrize("config", PLAIN)
 def test_a_plain_config_comes_back(config):
     plain = json.loads(json.dumps(experiments.describe(config)))
     assert experiments.from_plain(plain) == config
@@ -548,6 +551,41 @@ def test_corrected_fits_the_samples_of_the_augmentation(cache):
     np.testing.assert_allclose(run["pseudolikelihood"], rival.model.to_vector(), rtol=0, atol=1e-9)
     # 20,000 draws: a variance is found to some 1 %, an inverse of 21 of them not much worse
     assert run["bound"] == pytest.approx(estimators.cramer_rao(truth, 300).sum() / 6, rel=0.05)
+
+
+HELD_OUT = experiments.HeldOut(n_spins=6, n_observed=201, seed=2, held_out=0.25, training=TRAINING)
+
+
+def test_held_out_trains_without_a_part_of_the_observed_samples(monkeypatch):
+    """All N are those of the Augmentation; what judges is the rest of them, in the place of test samples."""
+    twin = experiments.Augmentation(n_spins=6, n_observed=201, seed=2)
+    observed, test = twin.samples()
+    trained, kept = HELD_OUT.samples()
+    assert (len(trained), len(kept)) == (151, 50)
+    np.testing.assert_array_equal(np.concatenate([trained, kept]), observed)
+    seen = []
+    train = experiments.ddpm.train
+    monkeypatch.setattr(
+        experiments.ddpm, "train", lambda *args, **options: seen.append(args[2]) or train(*args, **options)
+    )
+    arrays = HELD_OUT.compute(Silent())
+    [given] = seen
+    np.testing.assert_array_equal(given, trained)
+    fits = {name: erasure.fit(spins) for name, spins in (("observed", trained), ("whole", observed))}
+    fits["both"] = erasure.fit(np.concatenate([observed, test]))
+    for name, fit in fits.items():
+        np.testing.assert_array_equal(arrays[name], fit.model.to_vector())
+    for name, spins in (("test_line", kept), ("observed_line", trained)):
+        assert arrays[name] == stopping.energy_variance(spins, fits["observed"].model)
+    np.testing.assert_array_equal(arrays["truth"], twin.truth().to_vector())
+
+
+@pytest.mark.parametrize("share", [0.001, 0.999])
+def test_held_out_leaves_samples_on_both_sides(share):
+    with pytest.raises(ValueError, match=f"two samples or more on both sides of the split, got {share} of"):
+        dataclasses.replace(HELD_OUT, held_out=share)
+    with pytest.raises(ValueError, match=r"held_out must be finite and in \(0.0, 1.0\), got 1$"):
+        dataclasses.replace(HELD_OUT, held_out=1)
 
 
 def test_corrected_says_nan_where_a_fit_is_refused(cache):

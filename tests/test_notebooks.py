@@ -274,7 +274,7 @@ def test_every_parameter_is_used(name):
     cells = [c.source for c in code_cells(text(name)) if "parameters" not in c.metadata.get("tags", [])]
     names = {node.id for node in ast.walk(ast.parse("\n".join(cells))) if isinstance(node, ast.Name)}
     fields = {"seeds"}
-    for kind in (experiments.Augmentation, experiments.Retina, experiments.FairRetina, experiments.Rivals):
+    for kind in experiments.KINDS:
         if any(f"experiments.{kind.__name__}" in cell for cell in cells):
             own = {field.name for field in dataclasses.fields(kind)}
             inside = dataclasses.fields(experiments.Training) if "training" in own else ()

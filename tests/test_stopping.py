@@ -107,3 +107,42 @@ def test_a_single_checkpoint_is_no_crossing():
 def test_wrong_arguments_are_named(iterations, variance, lines, message):
     with pytest.raises(ValueError, match=message):
         stopping.crossing(iterations, variance, *lines)
+
+
+COURSE = {
+    "iterations": [1, 2, 4, 8, 16],
+    "variance": [9.0, 8.0, 6.0, 5.0, 4.0],
+    "test_loss": [5.0, 4.0, 3.0, 2.0, 2.5],
+    "test_line": np.array(5.5),  # as a stored run gives it
+    "observed_line": np.array(1.0),
+}
+ERRORS = [3.0, 1.0, 2.0, 4.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        (np.inf, {"variance": 3, "loss": 3, "oracle": 4, "last": 4}),
+        (8, {"variance": 3, "loss": 3, "oracle": 1, "last": 3}),
+        (7, {"variance": 2, "loss": 2, "oracle": 1, "last": 2}),  # no crossing any more: the last one
+        (1, {"variance": 0, "loss": 0, "oracle": 0, "last": 0}),
+    ],
+)
+def test_each_rule_keeps_its_checkpoint_among_those_seen(until, expected):
+    """By hand: below 5.5 at the fourth, lowest loss at the fourth, lowest error at the fifth or second."""
+    assert stopping.choices(COURSE, ERRORS, until) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "errors", "until", "message"),
+    [
+        ({}, ERRORS, 0.5, "until must be at least 1, the first checkpoint, got 0.5"),
+        ({}, ERRORS, np.nan, "until must be at least 1, the first checkpoint, got nan"),
+        ({}, ERRORS[:-1], 16, r"errors must have shape \(5,\), got \(4,\)"),
+        ({}, [np.nan] * 5, 16, "errors must be finite, got nan"),
+        ({"test_loss": [1.0]}, ERRORS, 16, r"test_loss must have shape \(5,\), got \(1,\)"),
+    ],
+)
+def test_choices_name_what_is_wrong(change, errors, until, message):
+    with pytest.raises(ValueError, match=message):
+        stopping.choices({**COURSE, **change}, errors, until)
