@@ -14,7 +14,7 @@
 # # A denoiser that knows physics
 #
 # **Claim.** *A denoiser built on Bayes' rule for spins in Gaussian noise makes better augmented samples than
-# the thesis's network, with a few thousandths of its parameters, in a fraction of the time.*
+# the thesis's network, with less than a thousandth of its parameters, in a fraction of the time.*
 #
 # The thesis ends with the hope for a better architecture {cite}`lim2024thesis`. Here is one. It follows from
 # two facts that need no learning.
