@@ -13,7 +13,7 @@ define step
 	@echo "==> $(1)"; start=$$(date +%s); $(2) && echo "    done in $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: help book render pdf test lint notebooks clean
+.PHONY: help book render pdf test lint notebooks benchmark audit clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -53,6 +53,14 @@ lint: .venv/installed ## format and check the code
 
 notebooks: .venv/installed ## execute every notebook at the thesis's sizes, and store its runs
 	$(BIN)/python -m ising_lib refresh
+
+benchmark: .venv/installed ## measure speed against the plain ways, the peers and the machine's limit
+	$(call step,benchmarks on one core (some twenty minutes),$(BIN)/python -m tests.benchmarks)
+
+audit: ## ask the Python Packaging Advisory Database about the pinned packages; needs the network
+	$(call step,looking for known weaknesses of the pinned packages,\
+	  $(PYTHON) -m venv _build/audit && _build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit && \
+	  _build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt)
 
 clean: ## delete what was built, but not the environment
 	rm -rf _build

@@ -91,13 +91,6 @@ def test_most_active_spins_by_hand():
     assert spins.tolist() == [[1, 1, -1], [-1, 1, -1], [1, -1, 1], [-1, -1, -1], [1, -1, -1], [-1, -1, 1]]
 
 
-def test_wrong_arguments_of_most_active_spins_are_named():
-    with pytest.raises(ValueError, match=r"recording must have shape .*, got \(3, 4\)"):
-        datasets.most_active_spins(np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="n_neurons must be from 1 to 4, got 5"):
-        datasets.most_active_spins(np.zeros((2, 4, 3)), 5)
-
-
 def numbered(n_samples):
     """Samples that are all different: sample n is n in binary."""
     return 2 * ((np.arange(n_samples)[:, None] >> np.arange(8)) & 1) - 1
@@ -118,15 +111,6 @@ def test_split_shuffles_and_repeats_with_its_stream():
         np.testing.assert_array_equal(mine, same)
         assert (mine != different).any()
     assert (first[0] != numbered(200)[:120]).any()
-
-
-def test_split_refuses_more_than_there_is(rng):
-    with pytest.raises(ValueError, match="n_test must be from 1 to 80, got 81"):
-        datasets.split(numbered(200), 120, 81, rng=rng)
-    with pytest.raises(ValueError, match="n_training must be from 1 to 199, got 200"):
-        datasets.split(numbered(200), 200, 1, rng=rng)
-    with pytest.raises(TypeError, match="rng"):
-        datasets.split(numbered(200), 100, 10, rng=3)
 
 
 @pytest.mark.parametrize("form", ["file", "folder"])

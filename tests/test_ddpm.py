@@ -113,12 +113,6 @@ def test_signal_only_ever_fades(make):
     np.testing.assert_allclose(kept[1:] / kept[:-1], schedule.alphas[1:], rtol=1e-12)
 
 
-@pytest.mark.parametrize("betas", [[], [0.0, 0.1], [0.5, 1.0], [[0.1]], [0.1, np.nan]])
-def test_numbers_that_are_no_schedule_are_refused(betas):
-    with pytest.raises(ValueError, match="betas must be"):
-        ddpm.NoiseSchedule(betas)
-
-
 @pytest.mark.parametrize("schedule", [ddpm.NoiseSchedule.linear(50), ddpm.NoiseSchedule.linear()])
 def test_subsequence_starts_from_pure_noise_and_takes_no_step_twice(schedule):
     for n_steps in [2, 3, 10, 37, 49, 50]:
@@ -436,41 +430,6 @@ def test_looking_never_changes_training():
     np.testing.assert_array_equal(vector(step.denoiser), vector(blind.denoiser))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "named"),
-    [
-        ({"spins": np.zeros((3, 4))}, ValueError, "spins"),
-        ({"n_iterations": 0}, ValueError, "n_iterations"),
-        ({"batch_size": 0}, ValueError, "batch_size"),
-        ({"learning_rate": 0.0}, ValueError, "learning_rate"),
-        ({"average": 1.0}, ValueError, "average"),
-        ({"precision": "float16"}, ValueError, "precision"),
-        ({"rng": 1}, TypeError, "rng"),
-    ],
-)
-def test_arguments_of_train_are_named_when_wrong(arguments, error, named):
-    valid = {"spins": np.ones((3, 4)), "n_iterations": 1, "rng": np.random.default_rng(0)}
-    with pytest.raises(error, match=f"^{named} must be|^{named} must hold"):
-        next(ddpm.train(small_network(), short_schedule(), **{**valid, **arguments}))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ({"n_samples": 0}, ValueError),
-        ({"n_steps": 21}, ValueError),
-        ({"n_steps": 0}, ValueError),
-        ({"batch_size": 0}, ValueError),
-        ({"precision": "double"}, ValueError),
-        ({"rng": None}, TypeError),
-    ],
-)
-def test_arguments_of_sample_are_named_when_wrong(arguments, error):
-    valid = {"n_samples": 5, "n_steps": 5, "rng": np.random.default_rng(0)}
-    with pytest.raises(error, match=f"^{next(iter(arguments))} must be"):
-        ddpm.sample(small_network(), short_schedule(), **{**valid, **arguments})
-
-
 # ---- precision
 
 
@@ -559,25 +518,11 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("kept", [0, 6, 200, -1])
-def test_a_truncated_checkpoint_is_refused(kept, tmp_path):
-    path = tmp_path / "a.safetensors"
-    ddpm.save(path, small_network(), short_schedule())
-    path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ValueError, match=r"path must name a checkpoint, got .*a\.safetensors.*damaged"):
-        ddpm.load(path)
-
-
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"x": torch.zeros(2)}, path)
     with pytest.raises(ValueError, match=r"path must name .*other\.safetensors.*other content"):
         ddpm.load(path)
-
-
-def test_a_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"path must name .*none\.safetensors"):
-        ddpm.load(tmp_path / "none.safetensors")
 
 
 def test_own_loss_is_what_training_lowers(rng):

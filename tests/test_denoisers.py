@@ -136,20 +136,6 @@ def test_config_remakes_the_network(rng):
     assert torch.equal(again(x, t), network(x, t))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "named"),
-    [
-        ({"n_spins": 0}, ValueError, "n_spins"),
-        ({"n_spins": 4.0}, TypeError, "n_spins"),
-        ({"n_steps": 3}, ValueError, "n_steps must be at least 4"),  # two frequencies at least
-        ({"rng": 0}, TypeError, "rng must be a numpy.random.Generator"),
-    ],
-)
-def test_arguments_are_named_when_wrong(arguments, error, named):
-    with pytest.raises(error, match=named):
-        ResidualMLP(**{"n_spins": 4, "n_steps": 10, "rng": np.random.default_rng(0), **arguments})
-
-
 # Denoisers that know Bayes' rule --------------------------------------------------------------------------
 
 

@@ -213,36 +213,6 @@ def test_a_fit_cut_short_is_refused(solver, moments, observed):
     assert 1e-6 < early.value.residual < 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "named"),
-    [
-        ({"epsilon": 0.0}, ValueError, "epsilon"),
-        ({"epsilon": 1.0}, ValueError, "epsilon"),
-        ({"epsilon": -0.5}, ValueError, "epsilon"),
-        ({"epsilon": np.nan}, ValueError, "epsilon"),
-        ({"epsilon": "best"}, ValueError, "epsilon must be one of 'auto'"),
-        ({"epsilon": None}, TypeError, "epsilon"),
-        ({"epsilon": True}, TypeError, "epsilon"),
-        ({"solver": "newton"}, ValueError, "solver must be one of 'convex', 'published'"),
-        ({"solver": "anderson"}, ValueError, "solver must be one of 'convex', 'published'"),
-        ({"moments": "cubic"}, ValueError, "moments must be one of 'linear', 'tap', got 'cubic'"),
-        ({"moments": "tap", "solver": "convex"}, ValueError, "solver must be one of 'anderson', 'published'"),
-        ({"tolerance": 0.0}, ValueError, "tolerance"),
-        ({"learning_rate": 1.0}, ValueError, "learning_rate"),
-        ({"max_iterations": 0}, ValueError, "max_iterations"),
-        ({"weights": np.ones(3)}, ValueError, r"weights must have shape \(4,\)"),
-        ({"weights": [1, 1, 1, -1]}, ValueError, "weights"),
-        ({"weights": np.zeros(4)}, ValueError, "weights"),
-        ({"weights": [1, 1, 1, np.inf]}, ValueError, "weights"),
-        ({"spins": np.zeros((4, 3))}, ValueError, "spins"),
-        ({"spins": np.ones(4)}, ValueError, "spins"),
-    ],
-)
-def test_arguments_of_fit_are_named_when_wrong(arguments, error, named):
-    with pytest.raises(error, match=named):
-        erasure.fit(**{"spins": np.ones((4, 3)), "epsilon": 0.5, **arguments})
-
-
 # ------------------------------------------------------------------ moments="tap"
 
 

@@ -132,20 +132,6 @@ def test_a_spin_that_copies_another_needs_a_ridge(rng):
         estimators.mean_field(spins)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda s: estimators.pseudolikelihood(s, -1.0), "ridge must be"),
-        (lambda s: estimators.pseudolikelihood(s, "best"), "ridge must be one of 'auto', got 'best'"),
-        (lambda s: estimators.cramer_rao(model_of(14, 1.0, np.random.default_rng(0)), 10), "without rng"),
-        (lambda s: estimators.maximum_likelihood(np.tile(s, (1, 6))), "number of spins must be"),
-    ],
-)
-def test_wrong_arguments_are_named(call, message, rng):
-    with pytest.raises(ValueError, match=message):
-        call(rng.choice([-1, 1], (50, 4)))
-
-
 @pytest.mark.filterwarnings("ignore")  # the peer's own, about its use of scikit-learn
 def test_pseudolikelihood_agrees_with_pseudolm(rng):
     """An independent implementation, by scikit-learn; it stops at a gradient of 1e-4, hence 1e-3."""

@@ -126,20 +126,3 @@ def test_samples_follow_the_enumerated_law(rng):
     expected = n_samples * exact.probabilities(model)
     assert expected.min() > 10  # χ² is a good approximation above some 5 counts a cell
     assert stats.chisquare(counts, expected).pvalue > 1e-4  # one false alarm in 10,000 seeds
-
-
-@pytest.mark.parametrize("ask", [exact.log_partition, exact.probabilities, exact.moments])
-def test_more_than_twenty_spins_are_refused(ask):
-    model = ising.IsingModel(np.zeros(21), np.zeros((21, 21)))
-    with pytest.raises(ValueError, match="n_spins must be from 1 to 20, got 21"):
-        ask(model)
-    with pytest.raises(ValueError, match="number of spins must be from 1 to 20, got 21"):
-        exact.index(np.ones((1, 21)))
-
-
-def test_arguments_of_sample_are_named_when_wrong(rng):
-    model = ising.IsingModel(np.zeros(2), np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="n_samples"):
-        exact.sample(model, 0, rng=rng)
-    with pytest.raises(TypeError, match="rng"):
-        exact.sample(model, 5, rng=0)

@@ -219,6 +219,22 @@ def test_readme_and_ci_name_the_commands():
     assert {"book", "test"} <= set(targets)
 
 
+def test_the_image_is_made_by_make_and_leaves_binder_its_environment():
+    """Binder would take a Dockerfile at the root, or a folder of its own, in place of environment.yml."""
+    lines = (ROOT / ".ci" / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+    steps = {line.split()[0]: line.partition(" ")[2] for line in lines if line and line[0] not in "# "}
+    assert steps["FROM"].startswith("python:" + PROJECT["requires-python"].removeprefix(">="))
+    makefile = (ROOT / "Makefile").read_text()
+    assert steps["RUN"] == "make .venv/installed"  # the last of them
+    assert "\n.venv/installed:" in makefile
+    assert f"\n{json.loads(steps['CMD'])[1]}:" in makefile
+    assert steps["USER"] != "root"
+    ignored = (ROOT / ".ci" / "Dockerfile.dockerignore").read_text().split()
+    assert {".venv", "_build"} <= set(ignored)
+    assert ".git" not in ignored  # the stored runs' provenance and the tests ask it
+    assert not {"Dockerfile", "binder", ".binder", "requirements.txt", "postBuild"} & AT_THE_ROOT
+
+
 def content(name):
     """The bytes of a file; of a stored run, those of its config and provenance, which are compressed."""
     if name.endswith(".npz"):

@@ -173,23 +173,6 @@ def test_random_mask_is_uniform(rng):
     assert stats.chisquare(counts).pvalue > 1e-5  # one false alarm in 100,000 seeds
 
 
-def test_wrong_arguments_are_named(model, rng):
-    spins = with_holes(3, 2, rng)
-    with pytest.raises(ValueError, match="rule must be one of 'argmax', 'marginal', got 'mean'"):
-        imputation.impute(model, spins, "mean")
-    with pytest.raises(ValueError, match=r"spins must hold only -1, 0 \(missing\) or \+1, got 2"):
-        imputation.impute(model, 2 * np.ones((1, M)))
-    with pytest.raises(ValueError, match="spins must have 8 columns"):
-        imputation.probability_up(model, spins[:, :5])
-    for n_missing in (0, M + 1):
-        with pytest.raises(ValueError, match="n_missing must be from 1 to 8"):
-            imputation.random_mask((3, M), n_missing, rng=rng)
-    with pytest.raises(TypeError, match="n_missing must be a whole number"):
-        imputation.random_mask((3, M), 2.5, rng=rng)
-    with pytest.raises(TypeError, match="rng"):
-        imputation.random_mask((3, M), 2, rng=0)
-
-
 def test_masks_from_one_stream_are_nested():
     """What is missing among few is missing among more: curves against the number of missing are paired."""
     counts = range(1, M + 1)
@@ -210,13 +193,6 @@ def test_recover_hides_what_is_missing(model, rng):
     assert (filled["one"] != filled["other"]).any()
     by_spin = imputation.recover(models, spins, missing, "marginal")["one"]
     np.testing.assert_array_equal(by_spin, imputation.impute(model, np.where(missing, 0, spins), "marginal"))
-
-
-def test_recover_refuses_what_is_no_mask(model):
-    spins = np.ones((2, M))
-    for missing in (np.ones((2, M)), np.ones((1, M), dtype=bool)):
-        with pytest.raises(ValueError, match=r"missing must be boolean and of shape \(2, 8\)"):
-            imputation.recover({"one": model}, spins, missing)
 
 
 def test_independent_model_has_the_means_of_the_samples(rng):

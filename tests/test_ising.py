@@ -95,61 +95,6 @@ def test_a_model_cannot_be_altered(rng):
             array[0] = 1.0
 
 
-@pytest.mark.parametrize(
-    ("fields", "couplings", "named"),
-    [
-        ([], np.zeros((0, 0)), "fields"),
-        (np.zeros((2, 2)), np.zeros((2, 2)), "fields"),
-        (np.zeros(2), np.zeros((3, 3)), "couplings"),
-        ([0, np.nan], np.zeros((2, 2)), "fields"),
-        (np.zeros(2), [[0, np.inf], [np.inf, 0]], "couplings"),
-        (np.zeros(2), [[0, 1], [0.5, 0]], "couplings must be symmetric"),
-        (np.zeros(2), [[0.1, 1], [1, 0]], "couplings must have a zero diagonal"),
-    ],
-)
-def test_parameters_that_are_no_model_are_refused(fields, couplings, named):
-    with pytest.raises(ValueError, match=named):
-        ising.IsingModel(fields, couplings)
-
-
-@pytest.mark.parametrize(
-    ("spins", "error", "named"),
-    [
-        ([1, -1, 1], ValueError, "spins must be a non-empty array of shape"),
-        (np.ones((0, 3)), ValueError, "spins must be a non-empty array of shape"),
-        (np.ones((4, 2)), ValueError, "spins must have 3 columns"),
-        ([[1, 1, 0]], ValueError, r"spins must hold only -1 or \+1, got 0 at \[0, 2\]"),
-        ([[1, 1, -1], [1, 0.5, 1]], ValueError, r"spins .* got 0.5 at \[1, 1\]"),
-        ([["1", "1", "-1"]], TypeError, "spins must be numeric"),
-    ],
-)
-def test_arrays_that_are_no_spins_are_refused(spins, error, named):
-    model = ising.IsingModel(np.zeros(3), np.zeros((3, 3)))
-    with pytest.raises(error, match=named):
-        ising.energy(model, spins)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "named"),
-    [
-        ({"n_spins": 0}, ValueError, "n_spins"),
-        ({"n_spins": 2.0}, TypeError, "n_spins"),
-        ({"coupling_scale": -1.0}, ValueError, "coupling_scale"),
-        ({"coupling_scale": "1"}, TypeError, "coupling_scale"),
-        ({"field_scale": np.inf}, ValueError, "field_scale"),
-        ({"rng": 7}, TypeError, "rng must be a numpy.random.Generator"),
-    ],
-)
-def test_arguments_of_gaussian_are_named_when_wrong(arguments, error, named):
-    with pytest.raises(error, match=named):
-        ising.gaussian(**{"n_spins": 3, "rng": np.random.default_rng(0), **arguments})
-
-
-def test_a_vector_of_the_wrong_length_is_refused():
-    with pytest.raises(ValueError, match=r"vector must have shape \(6,\) for 3 spins"):
-        ising.IsingModel.from_vector(np.zeros(5), 3)
-
-
 def test_importing_the_package_loads_nothing_heavy():
     """Submodules come at first use; the small ones stay free of torch, numba and matplotlib."""
     code = (

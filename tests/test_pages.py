@@ -230,9 +230,9 @@ def test_a_message_that_nothing_says_is_found():
 def test_workflow_calls_make_and_nothing_else():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    assert [step["run"] for step in steps if "run" in step] == ["make test", "make book"]
+    assert [step["run"] for step in steps if "run" in step] == ["make test", "make book", "make audit"]
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert {"test", "book"} <= set(targets)
+    assert {"test", "book", "audit"} <= set(targets)
     [python] = [step["with"]["python-version"] for step in steps if "python-version" in step.get("with", {})]
     assert python in (ROOT / "pyproject.toml").read_text().partition("requires-python")[2].splitlines()[0]
     [cached] = [step["with"]["cache-dependency-path"] for step in steps if "cache" in step.get("with", {})]

@@ -208,26 +208,6 @@ def test_fewer_samples_are_the_first_of_more(rng):
     np.testing.assert_array_equal(few, many[:1500])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ({"n_samples": 0}, ValueError),
-        ({"n_samples": 10.0}, TypeError),
-        ({"rng": 3}, TypeError),
-        ({"n_chains": 255}, ValueError),
-        ({"burn_in": 0}, ValueError),
-        ({"thin": 0}, ValueError),
-        ({"n_temperatures": 0}, ValueError),
-        ({"hottest": 1.0}, ValueError),
-        ({"max_overlap": 0.0}, ValueError),
-    ],
-)
-def test_arguments_of_sample_are_named_when_wrong(arguments, error):
-    valid = {"n_samples": 10, "rng": np.random.default_rng(0)}
-    with pytest.raises(error, match=f"^{next(iter(arguments))} must be"):
-        sampling.sample(ferromagnet(3, 0.1), **{**valid, **arguments})
-
-
 def test_a_large_pool_gives_boltzmann_weights(rng):
     """Frequencies of all 16 configurations; their variance is p/N of the draws, p²·16/(30 N) of the pool."""
     model = ising.gaussian(4, 0.5, 0.5, rng=rng)

@@ -89,26 +89,6 @@ def test_a_single_checkpoint_is_no_crossing():
     assert stopping.crossing([5], [1.0], 2.0, 2.0) == stopping.StoppingPoint(0, 5.0, 2.0, crossed=False)
 
 
-@pytest.mark.parametrize(
-    ("iterations", "variance", "lines", "message"),
-    [
-        ([1, 2, 3], [1.0, 2.0], (1, 1), "one length, got shapes"),
-        ([], [], (1, 1), "one length, got shapes"),
-        ([[1, 2]], [[1.0, 2.0]], (1, 1), "one length, got shapes"),
-        ([1, 1], [2.0, 1.0], (1, 1), "positive and rising"),
-        ([2, 1], [2.0, 1.0], (1, 1), "positive and rising"),
-        ([0, 1], [2.0, 1.0], (1, 1), "positive and rising"),
-        ([1, 2], [2.0, np.nan], (1, 1), "variance must be finite"),
-        ([1, 2], [np.inf, 1.0], (1, 1), "variance must be finite"),
-        ([1, 2], [2.0, 1.0], (np.nan, 1), "test_line must be finite"),
-        ([1, 2], [2.0, 1.0], (1, np.inf), "observed_line must be finite"),
-    ],
-)
-def test_wrong_arguments_are_named(iterations, variance, lines, message):
-    with pytest.raises(ValueError, match=message):
-        stopping.crossing(iterations, variance, *lines)
-
-
 COURSE = {
     "iterations": [1, 2, 4, 8, 16],
     "variance": [9.0, 8.0, 6.0, 5.0, 4.0],
