@@ -121,11 +121,13 @@ def stops(k, group, rule):
     return np.array([found[c]["iterations"][chosen[c][rule]] for c in group[k]])
 
 
+def error_at(run, stop):
+    return run.error("monitored")[np.abs(run["iterations"] - stop).argmin()]
+
+
 def errors(k, group, by, rule):
-    pairs = zip([found[c] for c in group[k]], stops(k, by, rule), strict=True)
-    return np.array(
-        [run.error("monitored")[np.abs(run["iterations"] - stop).argmin()] for run, stop in pairs]
-    )
+    pairs = zip(group[k], stops(k, by, rule), strict=True)
+    return np.array([error_at(found[c], stop) for c, stop in pairs])
 
 
 # %%
