@@ -114,7 +114,7 @@ def error_ratio(run, part=None, one="augmented", other="observed"):
 @statistic
 def over_bound(run, name):
     """MSE of an inference over the Cramér–Rao bound."""
-    return run.error(name) / run["bound"]
+    return run.over_bound(name)
 
 
 @statistic

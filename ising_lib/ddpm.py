@@ -161,10 +161,15 @@ class _State:
     random: torch.Generator
     settings: dict
 
+    @property
+    def modules(self):
+        """Both networks by their names in the file."""
+        return {"denoiser": self.denoiser, "averaged": self.averaged}
+
     def save(self, iteration, path):
         """Write it to one .safetensors file, aside and then renamed."""
         tensors = {"random": self.random.get_state()}
-        for name, module in (("denoiser", self.denoiser), ("averaged", self.averaged)):
+        for name, module in self.modules.items():
             tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
         for number, adam in self.optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{number}.{key}": value for key, value in adam.items()}
@@ -181,8 +186,7 @@ class _State:
                     f"{header.get(name)}, here {value}"
                 )
         try:
-            for module in (self.denoiser, self.averaged):
-                name = "denoiser" if module is self.denoiser else "averaged"
+            for name, module in self.modules.items():
                 module.load_state_dict(_below(name, tensors))
             adam = {}
             for name, value in _below("adam", tensors).items():

@@ -67,6 +67,10 @@ class Run:
         """MSE of the parameters in array ``name``, (L,) or (K, L), against the truth  (thesis Eq. 23)."""
         return self.share(name, "fields") + self.share(name, "couplings")
 
+    def over_bound(self, name):
+        """``error`` over the Cramér–Rao bound, where the run holds that as ``bound``."""
+        return self.error(name) / self["bound"]
+
     def share(self, name, kind):
         """The part of ``error`` that the "fields" or the "couplings" contribute."""
         n_spins = self.config["n_spins"]

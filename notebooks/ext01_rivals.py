@@ -115,7 +115,7 @@ CONTROLS = {
 
 
 def over_bound(name, group):
-    return np.array([found[config].error(name) / found[config]["bound"] for config in group])
+    return np.array([found[config].over_bound(name) for config in group])
 
 
 seconds = np.mean([found[config]["seconds"] for config in centre], axis=0)

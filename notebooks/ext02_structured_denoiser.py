@@ -219,9 +219,9 @@ glue("ext02_better", f"{(ratios(every) < 1).sum()} of {len(every)}", display=Fal
 lost = [c for c in every if ratios([c])[0] >= 1]
 names = [f"M = {c.n_spins}, N = {c.n_observed:,}, g = {c.coupling_scale}, seed {c.seed}" for c in lost]
 glue("ext02_lost", "; ".join(names) or "none", display=False)
-bound = np.array([found[c].error("denoiser") / found[c]["bound"] for c in centre])
+bound = np.array([found[c].over_bound("denoiser") for c in centre])
 glue("ext02_read_bound", metrics.spread(bound, 2), display=False)
-bound = np.array([found[c].error("augmented_tap") / found[c]["bound"] for c in centre])
+bound = np.array([found[c].over_bound("augmented_tap") for c in centre])
 glue("ext02_tap_bound", metrics.spread(bound, 2), display=False)
 for size, group in zip(system_sizes, by_size, strict=True):
     glue(f"ext02_size_{size}", metrics.spread(ratios(group), 2), display=False)

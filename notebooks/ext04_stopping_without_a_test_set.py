@@ -203,6 +203,7 @@ for k, ax in enumerate(axes[0]):
     plotting.seeds_by_row(ax, rows, [*labels, "Erasure Machine on 2N"], [*roles, "observed"])
     ax.axvline(1, color=plotting.COLOURS["baseline"], linewidth=0.9)
     ax.set(xlabel="MSE / MSE of all N observed", title=f"N = {counts[k]:,}")
+    ax.set_xlim(0, 1.06 * max(1, np.max([values.max() for values in rows])))  # the grey line in sight
 axes[0, 1].tick_params(labelleft=False)
 iterations = found[split[0][0]]["iterations"]
 KINDS = (("N", tested, "augmented"), ("part", split, "test"))
@@ -229,6 +230,7 @@ plotting.level(axes[2, 0], [1 - blur, 1 + blur], "baseline", "line ± its standa
 axes[2, 0].set(ylabel="Var E / line", title=f"N = {counts[0]:,}")
 axes[2, 1].set(ylabel="denoising loss / lowest", title=f"N = {counts[0]:,}")
 plotting.training_axis(axes[1:], [[], []])
+axes[1, 0].get_legend().remove()  # the same as beside it, and in the way of the lines
 for ax in axes[1:].flat:
     ax.set_xticks(iterations[::2], [f"{n:,}" for n in iterations[::2]])
     ax.minorticks_off()
@@ -273,7 +275,7 @@ for ax in axes[1:].flat:
 #
 # **What the second data set would have bought.** Given to the Erasure Machine, without a diffusion model, it
 # brings the error to {glue:text}`ext04_few_both:s` of that on $N$ samples, with
-# {glue:text}`ext04_many_n:s` to {glue:text}`ext04_many_both:s`. Compare these with the rows "N + N" above, which
+# {glue:text}`ext04_many_n:s` samples to {glue:text}`ext04_many_both:s`. Compare these with the rows "N + N" above, which
 # use the same data. More generated samples would help those rows: the runs of Figure 7 with all their
 # {glue:text}`ext04_longer_augmented:s` instead of {glue:text}`ext04_monitor:s` are at
 # {glue:text}`ext04_longer:s`.

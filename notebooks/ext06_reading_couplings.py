@@ -83,7 +83,7 @@ found = experiments.run_each(with_changes(), *by_strength, *by_count)
 
 # %%
 def over_bound(name, group):
-    return np.array([found[config].error(name) / found[config]["bound"] for config in group])
+    return np.array([found[config].over_bound(name) for config in group])
 
 
 WAYS = {

@@ -93,6 +93,8 @@ for size, count, one, two in zip(system_sizes, detailed_counts, alone.mean(1), j
     print("     and the observed ones", " ".join(f"{value:.3f}" for value in two))
 
 # %% tags=["remove-cell"]
+glue("fig10_spins", f"{min(system_sizes)} to {max(system_sizes)}", display=False)
+glue("fig10_samples", f"{min(observed_counts):,} to {max(observed_counts):,}", display=False)
 glue("fig10_better", f"{(ratio < 1).sum()} of {ratio.size}", display=False)
 lost = [
     f"M = {size}, N = {count:,} ({metrics.spread(both, 2)})"
