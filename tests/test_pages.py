@@ -254,6 +254,7 @@ SMALL = {
     "1_000, rng=rng, n_temperatures=10": "256, rng=rng, n_temperatures=4",
     "len(spins), rng=rng)": "len(spins), rng=rng, n_draws=4_000)",
     "n_iterations=4_000": "n_iterations=3",
+    "n_iterations=8_000": "n_iterations=5",
     "20_000": "300",
     "n_steps=30": "n_steps=5",
 }
@@ -272,7 +273,9 @@ def test_python_of_the_cheat_sheet_runs(tmp_path, monkeypatch):
     assert session["augmented"].shape == (300, 20)
     assert (session["filled"] != 0).all()
     assert np.isfinite([session["error"], session["held_out"], *session["lines"]]).all()
-    assert [path.name for path in tmp_path.iterdir()] == ["denoiser.safetensors"]
+    assert session["step"].iteration == 5
+    saved = {path.name for path in tmp_path.iterdir()}
+    assert saved == {"denoiser.safetensors", "training.safetensors"}
 
 
 def commands(page):
