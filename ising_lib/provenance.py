@@ -101,10 +101,10 @@ def costs(planned):
         planned: dict from a notebook's name to the plain configs of the runs it needs.
 
     Returns:
-        str: the sum, and a table with a row per run.
+        str: the sums, those of the thesis's figures and of the extensions apart; a table with a row per run.
     """
     runs = sorted(by_run(planned).items(), key=lambda item: (item[1][1], item[1][0]["seed"]))
-    rows, seconds = [], []
+    rows, found_runs, of_thesis = [], [], []
     for key, (plain, figures) in runs:
         run = store.find(plain)
         strength = plain.get("coupling_scale", "–")
@@ -112,12 +112,17 @@ def costs(planned):
         found = "not stored | | | |"
         if run:
             p = run.provenance
-            seconds.append(run.core_seconds)
+            found_runs.append(run)
+            if any(figure.startswith("fig") for figure in figures):
+                of_thesis.append(run)
             trained = f"{run['iterations'][-1]:,}" if "iterations" in run.arrays else "–"  # scored only
-            found = f"{trained} | {seconds[-1]:,.0f} | {p['commit']} | {p['started'][:10]} |"
+            found = f"{trained} | {run.core_seconds:,.0f} | {p['commit']} | {p['started'][:10]} |"
         rows.append(f"| `{key}` | {', '.join(figures)} | {size} | {found}")
+    by_clock = [run for run in found_runs if "core_seconds" not in run.provenance]
     lines = [
-        f"{len(seconds)} of {len(runs)} runs are stored. They took {sum(seconds) / 3600:.1f} core-hours.",
+        f"{len(found_runs)} of {len(runs)} runs are stored. They took {_hours(found_runs)} core-hours: "
+        f"{_hours(of_thesis)} those of the thesis's figures, and the rest those of the extensions alone. "
+        f"The clock's seconds stand for {len(by_clock)} of them, {_hours(by_clock)} hours in all.",
         "",
         ":::{div} full-width",  # the table needs the margin, too
         "| run | figures | M | N | g | seed | iterations | seconds | commit | date |",
@@ -126,6 +131,10 @@ def costs(planned):
         ":::",
     ]
     return "\n".join(lines)
+
+
+def _hours(runs):
+    return f"{sum(run.core_seconds for run in runs) / 3600:.1f}"
 
 
 def commit():

@@ -323,9 +323,23 @@ def test_costs_name_every_run_once_with_its_figures(computes_at_once):
         [f"`{store.key(plains[1])}`", "fig98"],
         [f"`{store.key(plains[0])}`", "fig98, fig99"],
     ]
-    assert "1 of 2 runs are stored" in text
+    assert "1 of 2 runs are stored. They took 0.0 core-hours: 0.0 those of the thesis's figures" in text
     assert "not stored" in text
     assert run.provenance["commit"] in text
+
+
+def test_costs_part_the_figures_of_the_thesis_from_the_extensions(monkeypatch):
+    """A run that both show counts for the thesis; the clock's seconds count where a core's are missing."""
+    plains = [experiments.describe(config) for config in experiments.with_seeds(CONFIG, [0, 1, 2])]
+    clock, core = {"seconds": 7200.0}, {"seconds": 9000.0, "core_seconds": 3600.0}
+    who = {"commit": "abc", "started": "2026-11-24T09:21:52+00:00"}
+    stored = [
+        store.Run(plain, {}, who | cost) for plain, cost in zip(plains, (clock, core, core), strict=True)
+    ]
+    monkeypatch.setattr(store, "find", lambda plain: stored[plains.index(plain)])
+    text = provenance.costs({"fig98_one": plains[:2], "ext99_two": plains[1:]})
+    assert "They took 4.0 core-hours: 3.0 those of the thesis's figures" in text
+    assert "The clock's seconds stand for 1 of them, 2.0 hours in all." in text
 
 
 def test_configs_take_the_parameters_by_their_names():
