@@ -203,9 +203,10 @@ def test_example_of_the_readme_runs(tmp_path):
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, **settings)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.strip(), "the example shows nothing"
+    observed, augmented = map(float, ran.stdout.split())
+    assert augmented < 0.95 * observed  # "the smaller one"
     # the processor's time, not the clock's: other work on the machine does not count
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 90
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 30
 
 
 def test_readme_and_ci_name_the_commands():
