@@ -70,7 +70,7 @@ longer = {
     "n_augmented": 100_000,
     "n_sampling_steps": 30,
 }
-seeds = [0, 1]
+seeds = [0, 1, 2]
 
 # %% [markdown]
 # ## The walk
