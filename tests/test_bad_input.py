@@ -8,6 +8,7 @@ Files that people bring have a table of their own, ``BAD`` in test_own_data.py.
 """
 
 import errno
+import functools
 import importlib
 import io
 import json
@@ -856,6 +857,8 @@ def test_ctrl_c_leaves_nothing_half_done(home):
     before = tree(home.parent)
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     places = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    # a job that a shell puts in the background is deaf to Ctrl-C, and so is all that it starts
+    output["preexec_fn"] = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command, env=places, start_new_session=True, **output) as process:
         for _ in range(3):
             process.stdout.readline()  # what was found in the data is said; the work begins
