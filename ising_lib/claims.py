@@ -6,6 +6,7 @@ trained here: runs that are not stored leave a row unmeasured.
 """
 
 import functools
+import itertools
 import operator
 import string
 
@@ -33,14 +34,16 @@ def stored(configs, only=None):
 
     Args:
         configs: of experiments.
-        only: list of {field: value}; a run counts if it has all values of one of them.
+        only: list of {field: value}, those of the training too; a run counts if it has all values of one.
 
     Returns:
         list of store.Run: in the order of ``configs``; None if one of them is not stored.
     """
     plain = [experiments.describe(config) for config in configs]
     if only:
-        plain = [one for one in plain if any(some.items() <= one.items() for some in only)]
+        fields = [one | one.get("training", {}) for one in plain]
+        kept = [any(some.items() <= own.items() for some in only) for own in fields]
+        plain = list(itertools.compress(plain, kept))
     runs = [store.find(one) for one in plain]
     return None if None in runs or not runs else runs
 

@@ -321,6 +321,14 @@ def test_only_some_runs_of_a_figure_may_count(figures):
     assert claims.stored(configs, [{"n_spins": 41}]) is None
 
 
+def test_trainings_of_one_length_may_count_alone(figures):
+    configs, parameters = figures["fig10_sample_sizes"]
+    limits = [claims.stored(configs, [{"n_iterations": limit}]) for limit in (2000, 8000)]
+    assert [{run.config["training"]["n_iterations"] for run in runs} for runs in limits] == [{2000}, {8000}]
+    settings = len(parameters["system_sizes"]) * len(parameters["observed_counts"])
+    assert [len(runs) / len(parameters["seeds"]) for runs in limits] == [settings, 1]
+
+
 # ------------------------------------------------------------------ statistics that draw samples again
 
 
