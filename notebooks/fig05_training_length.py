@@ -50,7 +50,7 @@ n_monitor = 100_000
 n_augmented = 100_000
 n_sampling_steps = 16
 shown = [1_000, 16_000, 64_000]
-seeds = [0]
+seeds = [0, 1, 2]
 
 # %% [markdown]
 # ## The walk

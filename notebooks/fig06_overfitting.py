@@ -46,7 +46,7 @@ n_checkpoints = 9
 n_monitor = 100_000
 n_augmented = 100_000
 n_sampling_steps = 16
-seeds = [0]
+seeds = [0, 1, 2]
 
 # %% [markdown]
 # ## The walk
