@@ -102,7 +102,7 @@ def training_axis(axes, stops):
             for n, iteration in enumerate(iterations):
                 label = None if n else "stopping point"
                 ax.axvline(iteration, color=COLOURS["truth"], linewidth=0.9, alpha=0.6, label=label)
-            ax.legend()
+            ax.legend(frameon=True, framealpha=0.9, edgecolor="none")  # the stops would cross its words
         column[-1].set_xlabel("training iterations")
     return axes
 

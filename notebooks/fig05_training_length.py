@@ -226,7 +226,7 @@ plotting.player(film, "fig05_training_length", "inferred against true parameters
 # {glue:text}`fig05_correlation_2:s` at the end; for the observed samples it is
 # {glue:text}`fig05_observed_correlation:s`.
 #
-# **Where we stop.** We do not train for the thesis's 1,000,000 iterations. The run above took
+# **Where we stop.** We do not train for the thesis's 1,000,000 iterations. Each run above took
 # {glue:text}`fig05_hours:s` hours on one core; a million iterations would take more than ten times as long,
 # and the small $D$ says that little is left to see.
 

@@ -232,12 +232,13 @@ _ = axes[1, 2].set_ylabel("Var E / Var E of test")
 # | lowest held-out loss | {glue:text}`fig06_best_unseen:s` |
 # | energy variance comes down to that of test samples (the rule of the thesis) | {glue:text}`fig06_fires:s` |
 #
-# The rule agrees with the held-out loss, and spares the training its worst part. For the inference both come
-# a little late: at the lowest held-out loss the error is {glue:text}`fig06_regret_unseen:s` times its lowest
-# value. What the rule keeps is the first checkpoint after the crossing. Here that is the one after
-# {glue:text}`fig06_kept:s` iterations, where the error is {glue:text}`fig06_regret:s` times the lowest and
-# copies are {glue:text}`fig06_kept_excess:s` times too frequent: checkpoints a factor of two apart are too
-# coarse for this rule.
+# The rule agrees with the held-out loss within the spacing of the checkpoints, and spares the training its worst
+# part. For the inference both come a little late: at the lowest held-out loss the error is
+# {glue:text}`fig06_regret_unseen:s` times its lowest value. What the rule keeps is the first checkpoint after
+# the crossing. Here that is the one after {glue:text}`fig06_kept:s` iterations, where the error is
+# {glue:text}`fig06_regret:s` times the lowest and copies are {glue:text}`fig06_kept_excess:s` times as frequent as
+# in the true model. Checkpoints a factor of two apart are coarse for this rule: where the crossing comes just
+# after one of them, the next is far too late.
 
 # %% tags=["remove-input"]
 Markdown(provenance.table(runs, "fig06_overfitting", preset))
