@@ -102,7 +102,8 @@
 # The samples are those of [Figure 9](fig09_coupling_strength.ipynb) and of
 # [the page of rivals](ext01_rivals.ipynb), seed by seed. The thesis's network is trained and sampled as
 # there, the others at their own learning rates; all by {func}`ising_lib.ddpm.train` and
-# {func}`ising_lib.ddpm.sample`.
+# {func}`ising_lib.ddpm.sample`. It takes fewer steps than the others, which is a little
+# [to its disadvantage](../book/benchmarks.md).
 
 # %% tags=["parameters"]
 preset = "thesis"

@@ -14,6 +14,7 @@ from ising_lib import ddpm, denoisers, erasure, experiments, ising, metrics
 from tests.benchmarks.measure import Line, Row, product_rate, side_by_side
 
 _SQUARE = (1024, 1024, 1024)  # a product that shows what the units can do
+_SHIFT_UNIT = "standard deviations of the energy"
 
 
 class PlainEmbedding:
@@ -198,9 +199,6 @@ def _compared(what, ours, reference, truth, fitted):
         # for independent pairs and many sets the mean square of t would be 1
         Line(f"{head}: root mean square t of ⟨σσ⟩", _two_point_t(sets, reference), "", "≤ 1.5"),
     ]
-
-
-_SHIFT_UNIT = "standard deviations of the energy"
 
 
 def _shift(ours, reference, truth):
