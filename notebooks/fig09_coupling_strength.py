@@ -26,8 +26,8 @@
 # training. Training ends where the rule of [Figure 7](fig07_early_stopping.ipynb) says, or after
 # `n_iterations`. That limit and the small number of sampling steps are our choices. In Figure 7, at
 # $N = 4{,}000$, the error hardly changes after 2,000 iterations.
-# What so few steps cost is [measured](../book/benchmarks.md): at $M = 40$, $N = 4{,}000$, $g = 1$ the error
-# after augmentation comes out a little too large. That works against the claim, not for it.
+# What so few sampling steps cost is [measured](../book/benchmarks.md): at $M = 40$, $N = 4{,}000$, $g = 1$
+# the error after augmentation comes out a little too large. That works against the claim, not for it.
 
 # %% tags=["parameters"]
 preset = "thesis"

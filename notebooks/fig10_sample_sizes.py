@@ -27,8 +27,8 @@
 # training. Training ends where the rule of [Figure 7](fig07_early_stopping.ipynb) says, or after
 # `n_iterations`. That limit and the small number of sampling steps are our choices. Where there is least to
 # gain, for the fewest spins and the most observed samples, the same trainings go on to the `longer` limit, too.
-# What so few steps cost is [measured](../book/benchmarks.md): at $M = 40$, $N = 4{,}000$, $g = 1$ the error
-# after augmentation comes out a little too large. That works against the claim, not for it.
+# What so few sampling steps cost is [measured](../book/benchmarks.md): at $M = 40$, $N = 4{,}000$, $g = 1$
+# the error after augmentation comes out a little too large. That works against the claim, not for it.
 
 # %% tags=["parameters"]
 preset = "thesis"
