@@ -52,7 +52,7 @@ lint: .venv/installed ## format and check the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 notebooks: .venv/installed ## execute every notebook at the thesis's sizes, and store its runs
-	$(BIN)/python -m ising_lib refresh
+	$(BIN)/python -m ising_book refresh
 
 benchmark: .venv/installed ## measure speed against the plain ways, the peers and the machine's limit
 	$(call step,benchmarks on one core (some twenty minutes),$(BIN)/python -m tests.benchmarks)

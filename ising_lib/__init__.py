@@ -14,27 +14,18 @@ import importlib
 __version__ = "0.1.0"
 
 __all__ = [
-    "claims",
     "datasets",
     "ddpm",
     "denoisers",
-    "doctor",
     "erasure",
     "estimators",
     "exact",
-    "experiments",
     "imputation",
     "ising",
     "metrics",
     "noise",
-    "own_data",
-    "own_fit",
-    "plotting",
-    "provenance",
-    "report",
     "sampling",
     "stopping",
-    "store",
 ]
 
 

@@ -8,17 +8,13 @@ Ekeberg (2012); interaction screening: Vuffray et al. (2016), Lokhov et al. (201
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 from scipy.optimize import minimize
 
-from ising_lib import _checks, exact, sampling
+from ising_lib import _checks, _regression, exact, sampling
 from ising_lib.erasure import NotConverged
 from ising_lib.ising import IsingModel, block_energy, split_vector
 
-_RIDGES = np.geomspace(1e-4, 1.0, 13)  # strengths tried by "auto"
-_FOLDS = 3
-_TOLERANCE = 1e-6
-_MAX_ITERATIONS = 2000
+_TOLERANCE = 1e-6  # of the moments of maximum likelihood
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +24,7 @@ class Estimate:
     Attributes:
         model: (h, J).
         ridge: the strength of the penalty used; 0 where there is none.
-        n_iterations: of L-BFGS, the most of all regressions; 0 for closed forms.
+        n_iterations: Newton's steps, or iterations of L-BFGS; 0 for closed forms.
     """
 
     model: IsingModel
@@ -43,7 +39,7 @@ def pseudolikelihood(spins, ridge="auto", *, rng=None):
 
         −⟨log p(σ_i | others)⟩ + λ Σ_j J_ij²
 
-    by L-BFGS, M logistic regressions.  No partition function, consistent for N → ∞.
+    by Newton's method, M logistic regressions.  No partition function, consistent for N → ∞.
 
     Args:
         spins: (N, M) of ±1.
@@ -58,7 +54,7 @@ def pseudolikelihood(spins, ridge="auto", *, rng=None):
         ValueError: a spin never changes, so that its field has no finite estimate.
         NotConverged: ridge is 0 and some spin is a function of the others.
     """
-    return _nodewise(spins, ridge, rng, _logistic)
+    return _nodewise(spins, ridge, rng, "logistic")
 
 
 def log_rise(spins, ridge=0.0):
@@ -77,18 +73,14 @@ def log_rise(spins, ridge=0.0):
     Raises:
         ValueError, NotConverged: as ``pseudolikelihood``.
     """
-    return _nodewise(spins, ridge, None, _screening)
+    return _nodewise(spins, ridge, None, "screening")
 
 
 def _nodewise(spins, ridge, rng, loss):
     spins = _varying(spins)
-    if isinstance(ridge, str):
-        _checks.choice("ridge", ridge, ("auto",))
-        ridge = _choose_ridge(spins, rng, loss)
-    _checks.real("ridge", ridge, low=0.0)
-    found, n_iterations = _regress(spins, float(ridge), loss)
-    fields, couplings = np.diag(found), _off_diagonal(found)
-    return Estimate(IsingModel(fields, (couplings + couplings.T) / 2), float(ridge), n_iterations)
+    used = ~np.eye(spins.shape[1], dtype=bool)
+    fields, couplings, ridge, n_steps = _regression.regress(spins, spins, ridge, rng, used=used, loss=loss)
+    return Estimate(IsingModel(fields, (couplings + couplings.T) / 2), ridge, n_steps)
 
 
 def _varying(spins):
@@ -101,84 +93,6 @@ def _varying(spins):
             f"samples: its field has no finite estimate; leave it out"
         )
     return spins.astype(np.float64)
-
-
-def _choose_ridge(spins, rng, loss):
-    """The strength with the lowest held-out loss, from strong to weak, each fit started from the last."""
-    if len(spins) < _FOLDS:
-        raise ValueError(f"spins must be at least {_FOLDS} samples for ridge='auto', got {len(spins)}")
-    rows = np.arange(len(spins)) if rng is None else _checks.generator("rng", rng).permutation(len(spins))
-    folds = np.array_split(rows, _FOLDS)
-    scores = np.zeros(_RIDGES.size)
-    for fold in folds:
-        kept = np.delete(spins, fold, axis=0)
-        start = None
-        for n, ridge in reversed(list(enumerate(_RIDGES))):
-            start, _ = _regress(kept, ridge, loss, start)
-            # σ_i (h_i + Σ_j J_ij σ_j)
-            held_out = spins[fold] * (np.diag(start) + spins[fold] @ _off_diagonal(start).T)
-            scores[n] += loss(held_out)[0].sum() * len(fold)
-    return _RIDGES[scores.argmin()]
-
-
-def _regress(spins, ridge, loss, start=None):
-    """M regressions, one by one: their parameters (M, M), row i from spin i, and the most iterations.
-
-    One problem of M² unknowns would need three times the evaluations.
-    """
-    start = np.zeros((spins.shape[1],) * 2) if start is None else start
-    results = [_regress_one(spins, i, ridge, loss, start[i]) for i in range(spins.shape[1])]
-    return np.array([result.x for result in results]), max(int(result.nit) for result in results)
-
-
-def _regress_one(spins, i, ridge, loss, start):
-    """Minimise the loss of spin i by L-BFGS over J_i1 … J_iM, with h_i at the place of J_ii."""
-    features = spins * spins[:, [i]]  # σ_i σ_j, (N, M)
-    features[:, i] = spins[:, i]
-    penalties = np.full(len(start), ridge)
-    penalties[i] = 0
-
-    def total(vector):
-        value, slopes = loss(features @ vector)
-        return value + penalties @ vector**2, slopes @ features + 2 * penalties * vector
-
-    result = _minimise(total, start, f"the regression of spin {i}", gtol=_TOLERANCE / 2)
-    if ridge == 0 and (features @ result.x > 0).all():  # scaled up, it would fit still better, without end
-        raise NotConverged(
-            f"spin {i} is a function of the others in these samples: its parameters have no finite estimate; "
-            f"use a ridge above 0",
-            np.inf,
-        )
-    return result
-
-
-def _minimise(function, start, what, *, gtol):
-    """L-BFGS until the gradient is below gtol; a residual above _TOLERANCE is an error."""
-    options = {"gtol": gtol, "ftol": 0.0, "maxiter": _MAX_ITERATIONS, "maxcor": 20, "maxls": 40}
-    result = minimize(function, start, jac=True, method="L-BFGS-B", options=options)
-    residual = np.abs(result.jac).max()
-    if residual > _TOLERANCE:
-        raise NotConverged(
-            f"{what} did not converge: residual {residual:.1e}, allowed {_TOLERANCE:.0e}; some spin may be a "
-            f"function of the others in these samples",
-            residual,
-        )
-    return result
-
-
-def _logistic(exponents):
-    """⟨log(1 + exp(−2 x))⟩ of each column, and its slopes in x: one exponential gives both."""
-    small = np.exp(-2 * np.abs(exponents))
-    right = 1 / (1 + small)  # the probability of the likelier value
-    wrong = np.where(exponents >= 0, small, 1.0) * right  # 1 − p
-    values = np.maximum(-2 * exponents, 0) - np.log(right)
-    return values.mean(0), -2 / len(exponents) * wrong
-
-
-def _screening(exponents):
-    """log ⟨exp(−x)⟩ of each column, and its slopes in x."""
-    weights = special.softmax(-exponents, axis=0)
-    return special.logsumexp(-exponents, axis=0) - np.log(len(exponents)), -weights
 
 
 def mean_field(spins):
@@ -271,7 +185,17 @@ def maximum_likelihood(spins):
         found = np.concatenate([weights @ states, second[upper]])
         return top + np.log(total) - wanted @ vector, found - wanted
 
-    result = _minimise(minus_log_likelihood, np.zeros(wanted.size), "maximum likelihood", gtol=1e-8)
+    options = {"gtol": 1e-8, "ftol": 0.0, "maxiter": 2000, "maxcor": 20, "maxls": 40}
+    result = minimize(
+        minus_log_likelihood, np.zeros(wanted.size), jac=True, method="L-BFGS-B", options=options
+    )
+    residual = np.abs(result.jac).max()
+    if residual > _TOLERANCE:
+        raise NotConverged(
+            f"maximum likelihood did not converge: residual {residual:.1e}, allowed {_TOLERANCE:.0e}; some "
+            f"spin may be a function of the others in these samples",
+            residual,
+        )
     return Estimate(IsingModel.from_vector(result.x, n_spins), n_iterations=int(result.nit))
 
 

@@ -67,24 +67,32 @@ seeds = [0, 1, 2]
 # %% [markdown]
 # ## The walk
 #
-# A run of {class}`ising_lib.experiments.Rivals` gives the same samples to every method.
+# A run of {class}`ising_lib.worlds.Rivals` gives the same samples to every method.
+
+# %% tags=["runs"]
+import functools
+import itertools
+
+from ising_book import worlds
+
+with_changes = functools.partial(worlds.from_parameters, worlds.Rivals, globals())
+centre, pool = with_changes(), with_changes(drawn="pool")
+by_strength = [with_changes(coupling_scale=g, field_scale=g) for g in coupling_scales]
+by_count = [with_changes(n_observed=count) for count in observed_counts]
+by_size = [with_changes(n_spins=size) for size in system_sizes]
+configs = [*itertools.chain(centre, pool, *by_strength, *by_count, *by_size)]
 
 # %%
-import functools
-
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import extensions, provenance, style
+from ising_book.runs import by_config
+from ising_lib import metrics
 
-with_changes = functools.partial(experiments.configs, experiments.Rivals, globals())
-centre, pool = with_changes(), with_changes(drawn="pool")
-by_strength = [with_changes(coupling_scale=g, field_scale=g) for g in coupling_scales]
-by_count = [with_changes(n_observed=count) for count in observed_counts]
-by_size = [with_changes(n_spins=size) for size in system_sizes]
-found = experiments.run_each(centre, pool, *by_strength, *by_count, *by_size)
+found = by_config(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -119,7 +127,7 @@ def over_bound(name, group):
 
 
 seconds = np.mean([found[config]["seconds"] for config in centre], axis=0)
-took = dict(zip(experiments.METHODS, seconds, strict=True))
+took = dict(zip(extensions.METHODS, seconds, strict=True))
 for name, (label, _) in {**NAMES, **CONTROLS}.items():
     time = f"{took[name]:.1f} s" if name in took else "in training"
     print(f"{label:46} {metrics.spread(over_bound(name, centre), 2):45} {time}")
@@ -169,16 +177,16 @@ for name in ("pseudolikelihood", "erasure"):
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: one row for each of fifteen methods, with a dot for each seed, on a logarithmic axis of the error over the Cramér–Rao bound; pseudolikelihood lies at the bound, the Erasure Machine far to the right, its version for augmented samples between them. Right: three panels of the same quantity against the strength of the couplings, the number of observed samples and the number of spins, for four methods."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplot_mosaic("AB;AC;AD", figsize=(9, 7.6), width_ratios=[1.15, 1])
 rows = {**NAMES, **CONTROLS}
 values = [over_bound(name, centre) for name in rows]
 labels, roles = zip(*rows.values(), strict=True)
-plotting.seeds_by_row(axes["A"], values, labels, roles)
+style.seeds_by_row(axes["A"], values, labels, roles)
 axes["A"].set(
     xscale="log", xlim=(0.12, 30), xlabel="MSE / Cramér–Rao bound", title="one setting, all methods"
 )
-axes["A"].axvline(1, color=plotting.COLOURS["truth"], linewidth=0.9)
+axes["A"].axvline(1, color=style.COLOURS["truth"], linewidth=0.9)
 lines = [
     ("erasure", "observed", "Erasure Machine"),
     ("augmented", "structured", "augmented"),
@@ -193,10 +201,10 @@ sweeps = [
 for panel, x, groups, scale, label in sweeps:
     for name, role, text in lines:
         shown = np.array([over_bound(name, group) for group in groups])
-        plotting.curve(axes[panel], x, shown.T, role, text)
-    axes[panel].axhline(1, color=plotting.COLOURS["truth"], linewidth=0.9)
+        style.curve(axes[panel], x, shown.T, role, text)
+    axes[panel].axhline(1, color=style.COLOURS["truth"], linewidth=0.9)
     axes[panel].set(xscale=scale, xlabel=label, ylabel="MSE / bound")
-    plotting.plain_decades(axes[panel])
+    style.plain_decades(axes[panel])
 handles, texts = axes["B"].get_legend_handles_labels()
 _ = fig.legend(handles, texts, loc="outside lower right", ncols=2)
 

@@ -130,8 +130,23 @@ more_seeds = [3, 4]
 # %% [markdown]
 # ## The walk
 
-# %%
+# %% tags=["runs"]
 import functools
+import itertools
+
+from ising_book import worlds
+
+with_changes = functools.partial(worlds.from_parameters, worlds.Rivals, globals())
+centre = with_changes(seeds=seeds + more_seeds)
+perceptron = with_changes(denoiser="LogitMLP")
+strengths = [{"coupling_scale": g, "field_scale": g} for g in coupling_scales]
+by_strength = [with_changes(**drawn) for drawn in strengths]
+thesis = [worlds.from_parameters(worlds.Augmentation, globals(), **network, **drawn) for drawn in strengths]
+by_count = [with_changes(n_observed=count) for count in observed_counts]
+by_size = [with_changes(n_spins=size) for size in system_sizes]
+configs = [*itertools.chain(centre, perceptron, *by_strength, *thesis, *by_count, *by_size)]
+
+# %%
 import itertools
 
 import matplotlib.pyplot as plt
@@ -139,17 +154,11 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import provenance, style
+from ising_book.runs import by_config
+from ising_lib import metrics
 
-with_changes = functools.partial(experiments.configs, experiments.Rivals, globals())
-centre = with_changes(seeds=seeds + more_seeds)
-perceptron = with_changes(denoiser="LogitMLP")
-strengths = [{"coupling_scale": g, "field_scale": g} for g in coupling_scales]
-by_strength = [with_changes(**drawn) for drawn in strengths]
-thesis = [experiments.configs(experiments.Augmentation, globals(), **network, **drawn) for drawn in strengths]
-by_count = [with_changes(n_observed=count) for count in observed_counts]
-by_size = [with_changes(n_spins=size) for size in system_sizes]
-found = experiments.run_each(centre, perceptron, *by_strength, *thesis, *by_count, *by_size)
+found = by_config(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -235,10 +244,10 @@ for count, group in zip(observed_counts, by_count, strict=True):
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels of the error over that of the observed samples; a grey line at one means no gain. Top left: one row for each denoiser with a dot per seed; the mean-field denoiser lies left of the thesis's network, its corrected fit further left, near pseudolikelihood. Others: the ratio against the strength of the couplings, the number of observed samples and the number of spins."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(2, 2, figsize=(9, 6.2))
 roles = ["augmented", "structured", "structured", "corrected", "denoiser", "rival"]
-plotting.seeds_by_row(axes[0, 0], list(shown.values()), list(shown), roles)
+style.seeds_by_row(axes[0, 0], list(shown.values()), list(shown), roles)
 axes[0, 0].set(xlabel="MSE / MSE of the observed samples", title="one setting")
 sweeps = [
     (axes[0, 1], coupling_scales, by_strength, "linear", "coupling strength $g$"),
@@ -252,12 +261,12 @@ lines = [
 ]
 for ax, x, parts, scale, label in sweeps:
     for name, role, text in lines:
-        plotting.curve(ax, x, np.array([ratios(part, name) for part in parts]).T, role, text)
-    plotting.level(ax, 1.0, "baseline", "no gain")
+        style.curve(ax, x, np.array([ratios(part, name) for part in parts]).T, role, text)
+    style.level(ax, 1.0, "baseline", "no gain")
     ax.set(xscale=scale, xlabel=label, ylabel="MSE / observed")
-    plotting.plain_decades(ax)
+    style.plain_decades(ax)
 network_ratio = [[found[c].error("augmented") / found[c].error("observed") for c in part] for part in thesis]
-plotting.curve(axes[0, 1], coupling_scales, np.array(network_ratio).T, "augmented", "thesis's network")
+style.curve(axes[0, 1], coupling_scales, np.array(network_ratio).T, "augmented", "thesis's network")
 handles, texts = axes[0, 1].get_legend_handles_labels()
 _ = fig.legend(handles, texts, loc="outside lower center", ncols=5, fontsize=8)
 

@@ -127,32 +127,40 @@ seeds = [0, 1, 2, 3, 4]
 # %% [markdown]
 # ## The walk
 #
-# One run ({class}`ising_lib.experiments.Corrected`) fits the same samples with both kinds of moments, at the
+# One run ({class}`ising_lib.worlds.Corrected`) fits the same samples with both kinds of moments, at the
 # automatic $\epsilon$ and at fixed ones. It also fits them by pseudolikelihood with a ridge of $\lambda = M/N$
 # ({func}`ising_lib.estimators.pseudolikelihood`), and computes the Cramér–Rao bound: no unbiased method has a
 # lower mean squared error.
 
-# %%
+# %% tags=["runs"]
+import itertools
 
-import matplotlib.pyplot as plt
-import numpy as np
-from IPython.display import Markdown
-from myst_nb import glue
-
-from ising_lib import experiments, ising, metrics, plotting, provenance
+from ising_book import worlds
 
 
 def corrected(n_observed, g, g_h):
     """One config for each seed."""
-    return experiments.with_seeds(experiments.Corrected(n_spins, n_observed, g, g_h), seeds)
+    return worlds.with_seeds(worlds.Corrected(n_spins, n_observed, g, g_h), seeds)
 
 
 by_strength = [corrected(n_observed, g, g) for g in coupling_scales]
 by_count = [corrected(n, 1.0, 1.0) for n in observed_counts]
 thesis = {"coupling_scale": 1.0, "field_scale": 0.2, "seeds": seeds[:3]}
-augmenting = experiments.configs(experiments.Augmentation, globals(), **thesis)
+augmenting = worlds.from_parameters(worlds.Augmentation, globals(), **thesis)
 same_samples = corrected(n_observed, 1.0, 0.2)[:3]
-found = experiments.run_each(*by_strength, *by_count, same_samples, augmenting)
+configs = [*itertools.chain(*by_strength, *by_count, same_samples, augmenting)]
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown
+from myst_nb import glue
+
+from ising_book import provenance, style, worlds
+from ising_book.runs import by_config
+from ising_lib import ising, metrics
+
+found = by_config(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -248,13 +256,13 @@ glue("ext03_instead", metrics.spread(instead / observed, 2), display=False)
 # ## The moments, and where there is an answer
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: error of the equations at the truth against epsilon on logarithmic axes; the line of the corrected moments lies far below that of the first order and is steeper. Right: two tables of colours over epsilon, one against coupling strength and one against the number of samples, with the error of the corrected fits over that of the thesis's; pale orange at small epsilon, purple from about 0.6 upwards except for the weakest couplings; crosses where fits were refused, at small epsilon with strong couplings or few samples."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplot_mosaic("AB;AC", figsize=(9, 5.8), width_ratios=[1, 1.3])
 hot = np.array([0.05, 0.1, 0.2, 0.4, 0.7, 1.0])
-small = [ising.gaussian(n_spins_enumerated, rng=experiments.stream(seed, "small")) for seed in seeds]
+small = [ising.gaussian(n_spins_enumerated, rng=worlds.stream(seed, "small")) for seed in seeds]
 wrong = np.array([metrics.erasure_errors(truth, hot) for truth in small])  # (S, 2, K)
 for n, (name, role) in enumerate((("linear", "observed"), ("tap", "corrected"))):
-    plotting.curve(axes["A"], hot, wrong[:, n], role, labels[name])
+    style.curve(axes["A"], hot, wrong[:, n], role, labels[name])
 axes["A"].set(xscale="log", yscale="log", xlabel="$\\epsilon$", ylabel="relative error", title="at the truth")
 axes["A"].legend()
 for panel, rows, grid, lost in zip(
@@ -262,7 +270,7 @@ for panel, rows, grid, lost in zip(
 ):
     same = np.log(grid["tap"][:, :, 0] / grid["linear"][:, :, 0])
     mean = np.ma.masked_invalid(same).mean(0).filled(np.nan)  # (K, E)
-    plotting.ratios(axes[panel], np.exp(mean), lost.any(0), rows, epsilons, limit=9)
+    style.ratios(axes[panel], np.exp(mean), lost.any(0), rows, epsilons, limit=9)
     axes[panel].tick_params(axis="x", rotation=90)
 axes["B"].set(ylabel="$g$", title=f"MSE, corrected / thesis, $N$ = {n_observed:,}")
 _ = axes["C"].set(xlabel="$\\epsilon$", ylabel="$N$", title="the same, $g$ = 1")
@@ -292,19 +300,19 @@ fig, axes = plt.subplots(2, 2, figsize=(9, 6.6))
 for ax, k in zip(axes[0], (weak, strong), strict=True):
     bound = values(by_strength, "bound")[:, k, None]
     for name in curves:
-        plotting.curve(ax, epsilons, curves[name][:, k, 0] / bound, kinds[name], labels[name])
-    plotting.level(ax, strength["pseudolikelihood"][:, k] / bound[:, 0], "rival", labels["pseudolikelihood"])
+        style.curve(ax, epsilons, curves[name][:, k, 0] / bound, kinds[name], labels[name])
+    style.level(ax, strength["pseudolikelihood"][:, k] / bound[:, 0], "rival", labels["pseudolikelihood"])
     ax.set(xlabel="$\\epsilon$", title=f"$g$ = {coupling_scales[k]}, $N$ = {n_observed:,}")
 for ax, grid, x, part in zip(
     axes[1], (by_strength, by_count), (coupling_scales, observed_counts), (strength, count), strict=True
 ):
     for name, role in kinds.items():
-        plotting.curve(ax, x, part[name] / values(grid, "bound"), role, labels[name])
+        style.curve(ax, x, part[name] / values(grid, "bound"), role, labels[name])
 axes[1, 0].set(xlabel="$g$", title=f"automatic $\\epsilon$, $N$ = {n_observed:,}")
 axes[1, 1].set(xlabel="$N$", xscale="log", title="automatic $\\epsilon$, $g$ = 1")
 for ax in axes.flat:
-    plotting.level(ax, 1.0, "baseline", "Cramér–Rao bound")
-    plotting.plain_decades(ax).set_ylabel("MSE / bound")
+    style.level(ax, 1.0, "baseline", "Cramér–Rao bound")
+    style.plain_decades(ax).set_ylabel("MSE / bound")
 for ax in axes[0]:
     ax.set_ylim(top=30)
 _ = axes[1, 0].legend()

@@ -75,9 +75,22 @@ seeds = [0, 1, 2]
 # %% [markdown]
 # ## The walk
 #
-# A run of {class}`ising_lib.experiments.HeldOut` is one of {class}`ising_lib.experiments.Augmentation` in which
+# A run of {class}`ising_lib.worlds.HeldOut` is one of {class}`ising_lib.worlds.Augmentation` in which
 # the part held out stands where the test samples stood. {func}`ising_lib.stopping.choices` says which
 # checkpoint each rule keeps.
+
+# %% tags=["runs"]
+import itertools
+
+from ising_book import worlds
+
+counts = [n_observed_few, n_observed]
+tested = [
+    worlds.from_parameters(worlds.Augmentation, globals(), n_observed=n_observed_few),
+    worlds.from_parameters(worlds.Augmentation, globals(), **longer),
+]
+split = [worlds.from_parameters(worlds.HeldOut, globals(), n_observed=count) for count in counts]
+configs = [*itertools.chain(*tested, *split)]
 
 # %%
 import matplotlib.pyplot as plt
@@ -85,15 +98,11 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance, stopping
+from ising_book import provenance, style
+from ising_book.runs import by_config
+from ising_lib import metrics, stopping
 
-counts = [n_observed_few, n_observed]
-tested = [
-    experiments.configs(experiments.Augmentation, globals(), n_observed=n_observed_few),
-    experiments.configs(experiments.Augmentation, globals(), **longer),
-]
-split = [experiments.configs(experiments.HeldOut, globals(), n_observed=count) for count in counts]
-found = experiments.run_each(*tested, *split)
+found = by_config(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -195,13 +204,13 @@ glue("ext04_longer_augmented", f"{longer['n_augmented']:,}", display=False)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Top: for few and for many samples, one row for each way to stop, with a dot per seed at its error over that of the Erasure Machine on all observed samples. Middle: that ratio against training iterations, for trainings on all samples and on the part that is left when a fifth is held out. Bottom, for few samples: the variance of the energy over its line, with a band for the uncertainty of a line from the part held out; and the denoising loss over its lowest value."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(3, 2, figsize=(9, 9.6), height_ratios=[1.35, 1, 1])
 labels, _, _, _, roles = zip(*WAYS.values(), strict=True)
 for k, ax in enumerate(axes[0]):
     rows = [*(error[name][k] for name in WAYS), both[k] / whole[k]]
-    plotting.seeds_by_row(ax, rows, [*labels, "Erasure Machine on 2N"], [*roles, "observed"])
-    ax.axvline(1, color=plotting.COLOURS["baseline"], linewidth=0.9)
+    style.seeds_by_row(ax, rows, [*labels, "Erasure Machine on 2N"], [*roles, "observed"])
+    ax.axvline(1, color=style.COLOURS["baseline"], linewidth=0.9)
     ax.set(xlabel="MSE / MSE of all N observed", title=f"N = {counts[k]:,}")
     ax.set_xlim(0, 1.06 * max(1, np.max([values.max() for values in rows])))  # the grey line in sight
 axes[0, 1].tick_params(labelleft=False)
@@ -216,20 +225,20 @@ def courses(k, group, make):
 for label, group, role in KINDS:
     for k, ax in enumerate(axes[1]):
         ratio = courses(k, group, lambda run: run.error("monitored")) / whole[k][:, None]
-        plotting.curve(ax, iterations, ratio, role, f"trained on {label}")
+        style.curve(ax, iterations, ratio, role, f"trained on {label}")
     lines = courses(0, group, lambda run: run["variance"] / max(run["test_line"], run["observed_line"]))
-    plotting.curve(axes[2, 0], iterations, lines, role, f"trained on {label}")
+    style.curve(axes[2, 0], iterations, lines, role, f"trained on {label}")
     losses = courses(0, group, lambda run: run["test_loss"] / run["test_loss"].min())
-    plotting.curve(axes[2, 1], iterations, losses, role, f"trained on {label}")
+    style.curve(axes[2, 1], iterations, losses, role, f"trained on {label}")
 for k, ax in enumerate(axes[1]):
-    plotting.level(ax, 1.0, "baseline", "Erasure Machine on N")
-    plotting.level(ax, both[k] / whole[k], "observed", "Erasure Machine on 2N")
+    style.level(ax, 1.0, "baseline", "Erasure Machine on N")
+    style.level(ax, both[k] / whole[k], "observed", "Erasure Machine on 2N")
     ax.set(ylabel="MSE / MSE of all N observed", title=f"N = {counts[k]:,}")
 blur = np.sqrt(2 / (held_out * counts[0]))
-plotting.level(axes[2, 0], [1 - blur, 1 + blur], "baseline", "line ± its standard error, part")
+style.level(axes[2, 0], [1 - blur, 1 + blur], "baseline", "line ± its standard error, part")
 axes[2, 0].set(ylabel="Var E / line", title=f"N = {counts[0]:,}")
 axes[2, 1].set(ylabel="denoising loss / lowest", title=f"N = {counts[0]:,}")
-plotting.training_axis(axes[1:], [[], []])
+style.training_axis(axes[1:], [[], []])
 axes[1, 0].get_legend().remove()  # the same as beside it, and in the way of the lines
 for ax in axes[1:].flat:
     ax.set_xticks(iterations[::2], [f"{n:,}" for n in iterations[::2]])

@@ -19,7 +19,7 @@
 # The thesis fills in missing neurons of a retina by two models, one inferred from observed and one from
 # augmented samples, and compares their accuracy {cite}`lim2024thesis`.
 # [Figure 14](fig14_imputation_by_missing.ipynb) repeats that. Here the same models, of the same runs
-# ({class}`ising_lib.experiments.Retina`), meet two rivals that need no diffusion model:
+# ({class}`ising_lib.worlds.Retina`), meet two rivals that need no diffusion model:
 #
 # - *independent* neurons, each of which fires at its mean rate, whatever the others do;
 # - *pseudolikelihood* ({func}`ising_lib.estimators.pseudolikelihood`): each neuron predicted from all others
@@ -72,8 +72,14 @@ seeds = [0, 1, 2]
 # ## The walk
 #
 # To enumerate all these states takes a while. So the results are stored as runs of their own
-# ({class}`ising_lib.experiments.FairRetina`): for each test sample, how many missing spikes each model found,
+# ({class}`ising_lib.worlds.FairRetina`): for each test sample, how many missing spikes each model found,
 # missed and invented by each rule, and its log-loss; never a sample of the recording.
+
+# %% tags=["runs"]
+from ising_book import worlds
+
+fair = worlds.from_parameters(worlds.FairRetina, globals())
+configs = [*(one.retina() for one in fair), *fair]
 
 # %%
 import matplotlib.pyplot as plt
@@ -81,14 +87,15 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import extensions, provenance, style, worlds
+from ising_book.runs import find_or_compute
+from ising_lib import metrics
 
-configs = experiments.configs(experiments.FairRetina, globals())
-runs = experiments.run_all([*(one.retina() for one in configs), *configs])
+runs = find_or_compute(configs)
 fair = runs[len(seeds) :]
 
 # %%
-models, at = experiments.FAIR_MODELS, missing_counts.index(n_missing)
+models, at = extensions.FAIR_MODELS, missing_counts.index(n_missing)
 counts = np.array([run["counts"] for run in fair])  # (S seeds, K numbers, B models, 2 rules, 4, N')
 loss = np.array([run["log_loss"] for run in fair])  # (S, K, B, N'), summed over the missing neurons
 odds = np.array([run["odds"] for run in fair])  # (S, K, B, 2, bins)
@@ -114,7 +121,7 @@ def rate(kind):
 
 # score of one entry of data (S, …, C, N') minus that of another, low and high: (S, 3)
 def gain(score, data, one, other):
-    draw = [experiments.stream(seed, "bootstrap") for seed in seeds]
+    draw = [worlds.stream(seed, "bootstrap") for seed in seeds]
     return metrics.intervals(score, [(some[one], some[other]) for some in data], draw)
 
 
@@ -192,7 +199,7 @@ for name, values in by_rule.items():
 # spike with a probability below one in ten thousand.
 
 # %%
-edges = experiments.ODDS_EDGES
+edges = extensions.ODDS_EDGES
 never = odds[:, at][..., edges[1:] < np.log(1e-4)].sum(-1)  # (S, B, 2): silent, active
 share_never = 100 * never.sum(-1) / (n_test * n_missing)
 share_active = 100 * never[..., 1] / np.maximum(never.sum(-1), 1)
@@ -264,7 +271,7 @@ put("rival_recall_times", metrics.spread(times, 1))
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Eight panels. (a) to (e) against the number of missing neurons: accuracy, where pseudolikelihood lies at the top, all silent below it, and the broad bands of the observed and the augmented model overlap below both; balanced accuracy and recall, where pseudolikelihood lies far above both of them; precision with broad bands; log-loss, lowest for pseudolikelihood, next all silent, then far above the observed and highest the augmented model. (f) Share of spikes against the probability that was said: pseudolikelihood follows the diagonal, observed and augmented models lie many powers of ten off it. (g) Augmented minus observed in accuracy: one seed above zero, two below. (h) The same in log-loss: all seeds above zero."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(4, 2, figsize=(8.4, 10.8))
 drawn = (
     (silent, "baseline", "independent, all silent"),
@@ -274,15 +281,15 @@ drawn = (
 )
 for ax, kind in zip(axes[:2].flat, scores, strict=True):
     for k, role, name in drawn[kind == "precision" :]:  # silence fills in no spike
-        plotting.curve(ax, missing_counts, 100 * scores[kind][:, :, k, 0], role, name)
+        style.curve(ax, missing_counts, 100 * scores[kind][:, :, k, 0], role, name)
     ax.set_ylabel(f"{kind.replace('_', ' ')} (%)")
-axes[2, 1].plot([1e-15, 0.999], [1e-15, 0.999], color=plotting.COLOURS["truth"], linewidth=0.8)
+axes[2, 1].plot([1e-15, 0.999], [1e-15, 0.999], color=style.COLOURS["truth"], linewidth=0.8)
 for k, role, name in drawn:
-    plotting.curve(axes[2, 0], missing_counts, log_loss[:, :, k], role, name)
-    plotting.calibration(axes[2, 1], *metrics.calibration(odds[:, at, k].sum(0), edges, 20), role, name)
+    style.curve(axes[2, 0], missing_counts, log_loss[:, :, k], role, name)
+    style.calibration(axes[2, 1], *metrics.calibration(odds[:, at, k].sum(0), edges, 20), role, name)
 for ax, values in zip(axes[3], curves.values(), strict=True):
-    plotting.by_seed(ax, missing_counts, values, "augmented", seeds)
-    plotting.level(ax, 0.0, "observed")
+    style.by_seed(ax, missing_counts, values, "augmented", seeds)
+    style.level(ax, 0.0, "observed")
 for ax, letter in zip(axes.flat, "abcdefgh", strict=True):
     ax.set_title(f"({letter})", loc="left")
 for ax in np.delete(axes.ravel(), 5):

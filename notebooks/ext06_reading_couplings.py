@@ -60,20 +60,28 @@ seeds = [0, 1, 2]
 # %% [markdown]
 # ## The walk
 
-# %%
+# %% tags=["runs"]
 import functools
+import itertools
 
+from ising_book import worlds
+
+with_changes = functools.partial(worlds.from_parameters, worlds.Rivals, globals())
+by_strength = [with_changes(coupling_scale=g, field_scale=g) for g in coupling_scales]
+by_count = [with_changes(n_observed=count) for count in observed_counts]
+configs = [*itertools.chain(with_changes(), *by_strength, *by_count)]
+
+# %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import provenance, style
+from ising_book.runs import by_config
+from ising_lib import metrics
 
-with_changes = functools.partial(experiments.configs, experiments.Rivals, globals())
-by_strength = [with_changes(coupling_scale=g, field_scale=g) for g in coupling_scales]
-by_count = [with_changes(n_observed=count) for count in observed_counts]
-found = experiments.run_each(with_changes(), *by_strength, *by_count)
+found = by_config(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -123,11 +131,11 @@ glue("ext06_beats_bare", f"{lower.sum()} of {lower.size}", display=False)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels. Top: inferred against true parameters, read off the denoiser and by pseudolikelihood; both hug the diagonal. Bottom: the error over the Cramér–Rao bound against the strength of the couplings and against the number of observed samples; the couplings read off the denoiser stay near the line of pseudolikelihood, the Erasure Machine on samples above."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(2, 2, figsize=(9, 7.4))
 limit = 1.05 * np.abs(first["truth"]).max()
 for ax, name, role in zip(axes[0], ("denoiser", "pseudolikelihood"), ("denoiser", "rival"), strict=True):
-    plotting.fields_and_couplings(ax, first["truth"], first[name], n_spins, role, limit)
+    style.fields_and_couplings(ax, first["truth"], first[name], n_spins, role, limit)
     ax.set_title(WAYS[name])
 axes[0, 0].legend(loc="upper left", fontsize=8)
 lines = [("augmented", "structured"), ("denoiser", "denoiser"), ("pseudolikelihood", "rival")]
@@ -137,10 +145,10 @@ sweeps = [
 ]
 for ax, (x, groups, scale, label) in zip(axes[1], sweeps, strict=True):
     for name, role in lines:
-        plotting.curve(ax, x, np.array([over_bound(name, group) for group in groups]).T, role, WAYS[name])
-    ax.axhline(1, color=plotting.COLOURS["truth"], linewidth=0.9)
+        style.curve(ax, x, np.array([over_bound(name, group) for group in groups]).T, role, WAYS[name])
+    ax.axhline(1, color=style.COLOURS["truth"], linewidth=0.9)
     ax.set(xscale=scale, xlabel=label, ylabel="MSE / bound")
-    plotting.plain_decades(ax)
+    style.plain_decades(ax)
 axes[1, 0].legend(fontsize=8)
 
 # %% [markdown]

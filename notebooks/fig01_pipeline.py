@@ -44,6 +44,11 @@ seeds = [0, 1, 2]
 # observed samples are drawn again from the truth: the same stream gives the same samples. To them we add
 # the noise of [Figure 3](fig03_noising_and_denoising.ipynb).
 
+# %% tags=["runs"]
+from ising_book import walk, worlds
+
+configs = worlds.from_parameters(worlds.Augmentation, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,11 +56,12 @@ import torch
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import ddpm, experiments, metrics, plotting, provenance
+from ising_book import provenance, style, worlds
+from ising_book.runs import find_or_compute
+from ising_lib import ddpm, metrics
 
-configs = experiments.configs(experiments.Augmentation, globals())
-runs = experiments.run_all(configs)
-observed = [config.samples()[0] for config in configs]
+runs = find_or_compute(configs)
+observed = [walk.samples(config)[0] for config in configs]
 
 # %% [markdown]
 # ## The numbers
@@ -100,15 +106,15 @@ shown = np.array([0, 25, 44]) * (len(states) - 1) // 50  # pure noise, half way,
 steps = run["trajectory_steps"][shown]
 clean, noise = (
     torch.as_tensor(x, dtype=torch.float32)
-    for x in (observed[0][:16], experiments.stream(seeds[0], "noise").normal(size=(16, n_spins)))
+    for x in (observed[0][:16], worlds.stream(seeds[0], "noise").normal(size=(16, n_spins)))
 )
-schedule = configs[0].training.schedule()
+schedule = ddpm.NoiseSchedule.linear(configs[0].training.n_noise_levels)
 noised = [ddpm.add_noise(schedule, clean, torch.full((16,), int(t)), noise).numpy() for t in steps[::-1]]
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A diagram filled with data. Top, from left to right: a black and white raster of observed samples, three panels in which grey noise covers it, three panels in which a pattern comes out of grey noise, a finer raster of augmented samples. Below, joined by arrows: couplings inferred from the observed samples on the left, the true couplings in the middle, those inferred from the augmented samples on the right. The errors below the diagonal are paler on the right than on the left."}}
-plotting.use_style()
+style.use_style()
 names = ("observed", "truth", "augmented")
-fig = plotting.pipeline(
+fig = style.pipeline(
     observed[0][:40],
     noised,
     states[shown],

@@ -65,26 +65,32 @@ seeds = [0, 1, 2]
 #   ({func}`ising_lib.estimators.maximum_likelihood`). No network takes part, and beyond some 20 spins it cannot
 #   be had.
 
+# %% tags=["runs"]
+from ising_book import walk, worlds
+
+configs = worlds.from_parameters(
+    worlds.Augmentation, globals(), n_spins=n_spins_enumerated, n_observed=n_observed_few
+)
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import erasure, estimators, exact, experiments, metrics, plotting, provenance
+from ising_book import provenance, style, worlds
+from ising_book.runs import find_or_compute
+from ising_lib import erasure, estimators, exact, metrics
 
-configs = experiments.configs(
-    experiments.Augmentation, globals(), n_spins=n_spins_enumerated, n_observed=n_observed_few
-)
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %%
-observed = [config.samples()[0] for config in configs]
+observed = [walk.samples(config)[0] for config in configs]
 truth = np.array([exact.probabilities(run.model("truth")) for run in runs])  # (S, 2^M)
 smoothed, rates = zip(*(metrics.smoothed(spins) for spins in observed), strict=True)
 n_kept = len(runs[0]["augmented_spins"])
 fresh = [
-    exact.sample(run.model("truth"), n_kept, rng=experiments.stream(seed, "fresh"))
+    exact.sample(run.model("truth"), n_kept, rng=worlds.stream(seed, "fresh"))
     for seed, run in zip(seeds, runs, strict=True)
 ]
 laws = {
@@ -176,7 +182,7 @@ glue("fig02_mse_augmented", metrics.spread(error["augmented"], 3), display=False
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: three panels with the probabilities of all 1,024 configurations on a logarithmic axis, ordered by their true energy, with the true law as a falling black line. Observed frequencies are a few steps above it and leave most configurations at zero. Augmented frequencies follow the line, and many configurations that were never observed have some. The laws of the inferred models follow it, too, the one from augmented samples more closely. Right: dots for each seed of the probability on missing points and of the distance from the truth, by law."}}
-plotting.use_style()
+style.use_style()
 roles = dict(
     zip(
         laws, ("observed", "baseline", "augmented", "baseline", "observed", "augmented", "truth"), strict=True
@@ -195,14 +201,14 @@ for name, title in (
     ("model of observed", "Erasure Machine on observed samples"),
     ("model of augmented", "Erasure Machine on augmented samples"),
 ):
-    plotting.law(axes[name], truth[0], laws[name][0], seen[0], roles[name], 0.3 / n_kept)
+    style.law(axes[name], truth[0], laws[name][0], seen[0], roles[name], 0.3 / n_kept)
     axes[name].set(title=title, ylabel="probability")
 axes["augmented"].legend(loc="upper right", markerscale=2)
 axes["model of augmented"].set_xlabel("configurations, the lowest true energy first")
 labels = [name.replace("model of ", "Erasure Machine,\n") for name in laws]
 values = [missing["truth"], *(missing[name] for name in laws)]
-plotting.seeds_by_row(axes["missing"], values, ["truth", *labels], ["truth", *roles.values()])
-plotting.seeds_by_row(axes["distance"], list(distance.values()), labels, list(roles.values()))
+style.seeds_by_row(axes["missing"], values, ["truth", *labels], ["truth", *roles.values()])
+style.seeds_by_row(axes["distance"], list(distance.values()), labels, list(roles.values()))
 axes["missing"].set_xlabel("probability on missing points")
 _ = axes["distance"].set_xlabel("total variation distance from the truth")
 

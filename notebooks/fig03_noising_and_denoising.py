@@ -55,6 +55,11 @@ seeds = [0, 1, 2]
 # observed samples to the same steps. For each sample one $\bar\epsilon$ serves all $t$, so that the film runs
 # smoothly; the law at each $t$ is that of Eq. (17) all the same.
 
+# %% tags=["runs"]
+from ising_book import walk, worlds
+
+configs = worlds.from_parameters(worlds.Augmentation, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,20 +67,21 @@ import torch
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import ddpm, experiments, ising, metrics, plotting, provenance
+from ising_book import provenance, style, worlds
+from ising_book.runs import find_or_compute
+from ising_lib import ddpm, ising, metrics
 
-configs = experiments.configs(experiments.Augmentation, globals())
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %%
-schedule = configs[0].training.schedule()
+schedule = ddpm.NoiseSchedule.linear(configs[0].training.n_noise_levels)
 steps = runs[0]["trajectory_steps"]  # (K,), from T down to 0
 angle = np.degrees(np.arccos(np.sqrt(np.append(schedule.alphas_bar[steps[:-1] - 1], 1.0))))
 reverse = [run["trajectory"].astype(np.float32) for run in runs]  # each (K, 16, M)
 forward = []
 for seed, config in zip(seeds, configs, strict=True):
-    clean = torch.as_tensor(config.samples()[0], dtype=torch.float32)  # (N, M)
-    noise = torch.as_tensor(experiments.stream(seed, "noise").normal(size=clean.shape), dtype=torch.float32)
+    clean = torch.as_tensor(walk.samples(config)[0], dtype=torch.float32)  # (N, M)
+    noise = torch.as_tensor(worlds.stream(seed, "noise").normal(size=clean.shape), dtype=torch.float32)
     noised = [
         ddpm.add_noise(schedule, clean, torch.full((len(clean),), t), noise) for t in steps[:-1].tolist()
     ]
@@ -171,16 +177,16 @@ glue("fig03_observed_energy", metrics.spread(observed_energy, 2), display=False)
 # ## The figures
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels against the angle from 0 degrees, spins, to 90 degrees, pure noise. Size, energy and share of settled signs in the two directions lie nearly on top of each other. The scores of the energy stay within two standard errors; those of the size fall far below minus two near 0 degrees."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(2, 2, figsize=(8.2, 5.2), sharex=True)
 for ax, name in zip(axes.flat, measures, strict=False):
     for half, role, label in ((forth, "observed", "forward"), (back, "augmented", "reverse")):
-        plotting.curve(ax, angle, [values.mean(1) for values in half[name]], role, label)
-axes[0, 0].plot(angle, size, color=plotting.COLOURS["truth"], linewidth=0.9, label="formula")
-axes[1, 0].plot(angle, unchanged, color=plotting.COLOURS["truth"], linewidth=0.9, label="formula")
-axes[1, 1].axhspan(-2, 2, color=plotting.COLOURS["baseline"], alpha=0.2, linewidth=0)
-plotting.curve(axes[1, 1], angle[:-1], z["energy"], "test", "energy")
-plotting.curve(axes[1, 1], angle[:-1], z["size"], "error", "size")
+        style.curve(ax, angle, [values.mean(1) for values in half[name]], role, label)
+axes[0, 0].plot(angle, size, color=style.COLOURS["truth"], linewidth=0.9, label="formula")
+axes[1, 0].plot(angle, unchanged, color=style.COLOURS["truth"], linewidth=0.9, label="formula")
+axes[1, 1].axhspan(-2, 2, color=style.COLOURS["baseline"], alpha=0.2, linewidth=0)
+style.curve(axes[1, 1], angle[:-1], z["energy"], "test", "energy")
+style.curve(axes[1, 1], angle[:-1], z["size"], "error", "size")
 axes[0, 0].set(ylabel=r"size $\langle|\sigma_t|\rangle$")
 axes[0, 1].set(ylabel="energy of the signs, per spin")
 axes[1, 0].set(ylabel="share of signs settled", xlabel="angle: spins 0°, noise 90°", xticks=range(0, 91, 15))
@@ -196,12 +202,12 @@ legends = [ax.legend() for ax in axes.flat]
 columns = np.array([50, 42, 34, 26, 18, 9, 0]) * (len(steps) - 1) // 50
 fig, axes = plt.subplots(2, len(columns), figsize=(9, 3.6))
 titles = [f"$t = {steps[k]}$\n{angle[k]:.0f}°" for k in columns]
-plotting.film(axes[0], forward[0][columns, :16], titles)
-plotting.film(axes[1], reverse[0][columns], [""] * len(columns))
-axes[0, 0].set_ylabel("observed", color=plotting.COLOURS["observed"], weight="bold")
-axes[1, 0].set_ylabel("generated", color=plotting.COLOURS["augmented"], weight="bold")
-axes[0, 3].set_xlabel("noising →", color=plotting.COLOURS["observed"], weight="bold")
-_ = axes[1, 3].set_xlabel("← denoising", color=plotting.COLOURS["augmented"], weight="bold")
+style.film(axes[0], forward[0][columns, :16], titles)
+style.film(axes[1], reverse[0][columns], [""] * len(columns))
+axes[0, 0].set_ylabel("observed", color=style.COLOURS["observed"], weight="bold")
+axes[1, 0].set_ylabel("generated", color=style.COLOURS["augmented"], weight="bold")
+axes[0, 3].set_xlabel("noising →", color=style.COLOURS["observed"], weight="bold")
+_ = axes[1, 3].set_xlabel("← denoising", color=style.COLOURS["augmented"], weight="bold")
 
 # %% [markdown]
 # Top, read from left to right: 16 observed samples lose their signs to the noise. Bottom, read from right to
@@ -217,9 +223,9 @@ frames = np.concatenate([forward[0][there, :16], reverse[0][there[::-1]]])
 titles = [
     f"{way}, t = {steps[k]:4}" for way, ks in (("noising", there), ("denoising", there[::-1])) for k in ks
 ]
-animation = plotting.denoising_film(frames, titles)
+animation = style.denoising_film(frames, titles)
 alt = "Grey pictures of 16 samples: observed spins dissolve in noise, then other spins emerge from noise."
-plotting.player(animation, "fig03_denoising", alt)
+style.player(animation, "fig03_denoising", alt)
 
 # %% [markdown]
 # ## What to see, and whether the claim holds

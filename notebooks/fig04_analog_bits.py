@@ -52,16 +52,22 @@ seeds = [0, 1, 2]
 # At each checkpoint the run generates `n_monitor` samples and keeps a histogram of their outputs before the
 # threshold: `analog` of {func}`ising_lib.experiments.watch`, 60 bins from −1.5 to 1.5. Values beyond the ends are counted in the outermost bins.
 
+# %% tags=["runs"]
+from ising_book import worlds
+
+configs = worlds.from_parameters(worlds.Augmentation, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import monitors, provenance, style
+from ising_book.runs import find_or_compute
+from ising_lib import ddpm, metrics
 
-configs = experiments.configs(experiments.Augmentation, globals())
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -72,7 +78,7 @@ runs = experiments.run_all(configs)
 # level $\sqrt{1 - \bar\alpha_t}$, the standard deviation of what is left of the noise there.
 
 # %%
-edges, iterations = experiments.ANALOG_EDGES, runs[0]["iterations"]
+edges, iterations = monitors.ANALOG_EDGES, runs[0]["iterations"]
 analog = np.array([run["analog"] for run in runs])  # (S, K, 60)
 centres = (edges[1:] + edges[:-1]) / 2
 doubtful = 100 * analog[:, :, np.abs(centres) < 0.5].sum(2)  # (S, K)
@@ -89,7 +95,7 @@ for row in zip(iterations, doubtful.T, distance.T, error.T, strict=True):
 best = np.array([curve[k] for curve, k in zip(doubtful, error.argmin(1), strict=True)])
 last = np.concatenate([run["trajectory"][-1] for run in runs]).astype(float)  # (16 S, M)
 unsure = (np.abs(last) < 0.5).any(1)
-kept = configs[0].training.schedule()
+kept = ddpm.NoiseSchedule.linear(configs[0].training.n_noise_levels)
 t_last = runs[0]["trajectory_steps"][-2]
 level = np.sqrt(1 - kept.alphas_bar[t_last - 1])
 print("doubtful where the error is lowest, per cent:", metrics.spread(best, 1))
@@ -112,11 +118,11 @@ glue("fig04_falls", f"{(np.diff(doubtful, axis=1) < 0).all(1).sum()} of {len(run
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Top: the 40 outputs of one generated sample as bars, most of them near plus or minus one and one near zero, with the spins that the threshold makes of them as black and white squares below. Bottom left: histograms of all outputs early, midway and late in training on a logarithmic axis; one broad hump becomes two sharp peaks at plus and minus one. Bottom right: the share of outputs within one half of zero falls during training from about forty per cent to about one."}}
-plotting.use_style()
+style.use_style()
 rows = [["strip", "strip"], ["spins", "spins"], ["shares", "doubtful"]]
 fig, axes = plt.subplot_mosaic(rows, figsize=(8.4, 5.4), height_ratios=[1.5, 0.28, 3])
 ends = runs[0]["trajectory"][-1].astype(float)  # (16, M)
-plotting.analog_bits((axes["strip"], axes["spins"]), ends[np.abs(ends).min(1).argmin()])
+style.analog_bits((axes["strip"], axes["spins"]), ends[np.abs(ends).min(1).argmin()])
 axes["strip"].set(
     ylabel="output",
     xlim=axes["spins"].get_xlim(),
@@ -126,12 +132,12 @@ axes["strip"].set(
 axes["spins"].set(ylabel="spin", xticks=[1, *range(5, n_spins + 1, 5)])
 chosen = [0, len(iterations) // 2, len(iterations) - 1]
 labels = [f"{iterations[k]:,} iterations" for k in chosen]
-plotting.histograms(axes["shares"], edges, analog[:, chosen], labels)
+style.histograms(axes["shares"], edges, analog[:, chosen], labels)
 axes["shares"].set(yscale="log", ylim=(1e-4, 1), xlabel="output", ylabel="share per bin of 0.05")
-axes["shares"].axvspan(-0.5, 0.5, color=plotting.COLOURS["baseline"], alpha=0.15, linewidth=0)
+axes["shares"].axvspan(-0.5, 0.5, color=style.COLOURS["baseline"], alpha=0.15, linewidth=0)
 axes["shares"].legend(loc="upper center", ncols=1)
-plotting.curve(axes["doubtful"], iterations, doubtful, "augmented", "outputs within ±0.5")
-plotting.training_axis(np.array([[axes["doubtful"]]]), [[]])
+style.curve(axes["doubtful"], iterations, doubtful, "augmented", "outputs within ±0.5")
+style.training_axis(np.array([[axes["doubtful"]]]), [[]])
 axes["doubtful"].set(yscale="log", ylabel="per cent")
 axes["doubtful"].minorticks_off()
 _ = axes["doubtful"].set_yticks([1, 2, 5, 10, 20, 40], ["1", "2", "5", "10", "20", "40"])

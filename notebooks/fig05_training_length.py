@@ -58,16 +58,22 @@ seeds = [0, 1, 2]
 # One run draws a truth and samples of it, fits the observed samples, trains, and at each checkpoint
 # generates `n_monitor` samples and fits them. Those fits are what is drawn here.
 
+# %% tags=["runs"]
+from ising_book import worlds
+
+configs = worlds.from_parameters(worlds.Augmentation, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import provenance, style
+from ising_book.runs import find_or_compute
+from ising_lib import metrics
 
-configs = experiments.configs(experiments.Augmentation, globals())
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -157,24 +163,24 @@ glue("fig05_hours", metrics.spread([run.core_seconds / 3600 for run in runs], 1)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels. Top: inferred against true fields and couplings after three lengths of training, with the diagonal and a fitted line; at first the cloud is too flat, later it follows the diagonal. Bottom left: the same from the observed samples, steeper but thicker. Bottom right: the error against training iterations, with the level of the observed samples, and the distance from the parameters inferred from them."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplot_mosaic("abc;odd", figsize=(9, 6.3))
 run = runs[0]
 limit = 1.05 * np.abs(np.vstack([run["truth"], run["observed"], run["monitored"][columns]])).max()
 for panel, k in zip("abc", columns, strict=True):
     note = f"slope {slope[0, k]:.2f}\nr {correlation[0, k]:.2f}\nMSE {error[0, k]:.3f}"
-    plotting.fields_and_couplings(
+    style.fields_and_couplings(
         axes[panel], run["truth"], run["monitored"][k], n_spins, "augmented", limit, note
     )
     axes[panel].set_title(f"augmented, {iterations[k]:,} iterations")
 note = f"slope {slope[0, -1]:.2f}\nr {correlation[0, -1]:.2f}\nMSE {observed[0]:.3f}"
-plotting.fields_and_couplings(axes["o"], run["truth"], run["observed"], n_spins, "observed", limit, note)
+style.fields_and_couplings(axes["o"], run["truth"], run["observed"], n_spins, "observed", limit, note)
 axes["o"].set_title(f"observed, N = {n_observed:,}")
 axes["o"].legend(loc="lower right", markerscale=1.5)
-plotting.curve(axes["d"], iterations, error, "augmented", "augmented to true")
-plotting.level(axes["d"], observed, "observed", "observed to true")
-plotting.curve(axes["d"], iterations, distance, "baseline", "augmented to observed")
-plotting.training_axis(np.array([[axes["d"]]]), [[]])
+style.curve(axes["d"], iterations, error, "augmented", "augmented to true")
+style.level(axes["d"], observed, "observed", "observed to true")
+style.curve(axes["d"], iterations, distance, "baseline", "augmented to observed")
+style.training_axis(np.array([[axes["d"]]]), [[]])
 _ = axes["d"].set(ylabel="squared distance / M", ylim=(0, None), title=f"seeds: {len(seeds)}")
 
 # %% [markdown]
@@ -186,8 +192,8 @@ _ = axes["d"].set(ylabel="squared distance / M", ylim=(0, None), title=f"seeds: 
 # Move the slider to see all checkpoints. It needs no running kernel.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-film = plotting.training_film(run["truth"], run["monitored"], n_spins, iterations, error[0], observed[0])
-plotting.player(film, "fig05_training_length", "inferred against true parameters at each checkpoint")
+film = style.training_film(run["truth"], run["monitored"], n_spins, iterations, error[0], observed[0])
+style.player(film, "fig05_training_length", "inferred against true parameters at each checkpoint")
 
 # %% [markdown]
 # ## What to see, and whether the claim holds

@@ -55,22 +55,26 @@ seeds = [0, 1, 2]
 # samples of the true model is drawn and compared here; a run itself holds this for as many test samples as
 # were observed, too few to count rare copies.
 
+# %% tags=["runs"]
+from ising_book import walk, worlds
+
+configs = worlds.from_parameters(worlds.Augmentation, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance, sampling, stopping
+from ising_book import provenance, style, worlds
+from ising_book.runs import find_or_compute
+from ising_lib import metrics, sampling, stopping
 
-configs = experiments.configs(experiments.Augmentation, globals())
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %%
-observed = [one.samples()[0] for one in configs]
-fresh = [
-    sampling.sample(one.truth(), n_monitor, rng=experiments.stream(one.seed, "fresh")) for one in configs
-]
+observed = [walk.samples(one)[0] for one in configs]
+fresh = [sampling.sample(walk.truth(one), n_monitor, rng=worlds.stream(one.seed, "fresh")) for one in configs]
 nearest = [metrics.nearest_distance(new, old) for new, old in zip(fresh, observed, strict=True)]
 
 # %% [markdown]
@@ -162,28 +166,28 @@ glue("fig06_fires", ", ".join(fires), display=False)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Six panels. First: the distribution of the distance to the nearest observed sample at each checkpoint moves towards zero as training goes on, and past that of fresh samples of the true model. Then, against training iterations: the share of copies; the share of different samples; the loss on observed and on held-out samples, which part; the error of the inference; the energy variance."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(2, 3, figsize=(9, 5.6))
 fig.get_layout_engine().set(w_pad=0.08)
 reach = np.flatnonzero(distances.max((0, 1)) > 1e-3)[-1] + 1
 ends = [f"{iterations[0]:,} it.", *[None] * (len(iterations) - 2), f"{iterations[-1]:,} it."]
-plotting.fan(axes[0, 0], np.arange(n_spins + 1), distances.mean(0), ends)
-plotting.curve(axes[0, 0], np.arange(n_spins + 1), true_distances, "test", "true model")
+style.fan(axes[0, 0], np.arange(n_spins + 1), distances.mean(0), ends)
+style.curve(axes[0, 0], np.arange(n_spins + 1), true_distances, "test", "true model")
 for ax, values, line, name in (
     (axes[0, 1], copies, true_copies, "share of copies"),
     (axes[0, 2], distinct, true_distinct, "share of different samples"),
 ):
-    plotting.curve(ax, iterations, values, "augmented")
-    plotting.level(ax, line, "test", "true model")
+    style.curve(ax, iterations, values, "augmented")
+    style.level(ax, line, "test", "true model")
     ax.set_ylabel(name)
-plotting.curve(axes[1, 0], iterations, seen, "observed")
-plotting.curve(axes[1, 0], iterations, unseen, "test", "held out")
-plotting.curve(axes[1, 1], iterations, error, "augmented")
-plotting.level(axes[1, 1], 1.0, "observed")
-plotting.curve(axes[1, 2], iterations, variance, "augmented")
-plotting.level(axes[1, 2], 1.0, "test")
-plotting.level(axes[1, 2], [run["observed_line"] / run["test_line"] for run in runs], "observed")
-plotting.training_axis(axes.ravel()[None, 1:], [np.concatenate(stops)] * 5)
+style.curve(axes[1, 0], iterations, seen, "observed")
+style.curve(axes[1, 0], iterations, unseen, "test", "held out")
+style.curve(axes[1, 1], iterations, error, "augmented")
+style.level(axes[1, 1], 1.0, "observed")
+style.curve(axes[1, 2], iterations, variance, "augmented")
+style.level(axes[1, 2], 1.0, "test")
+style.level(axes[1, 2], [run["observed_line"] / run["test_line"] for run in runs], "observed")
+style.training_axis(axes.ravel()[None, 1:], [np.concatenate(stops)] * 5)
 axes[0, 0].set(xlabel="distance to nearest observed", ylabel="share of samples", xlim=(0, reach))
 axes[0, 0].legend()
 axes[0, 1].set_yscale("log")

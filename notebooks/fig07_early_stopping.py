@@ -71,16 +71,22 @@ seeds = [0, 1, 2]
 # generates `n_monitor` samples, fits them and takes their energy variance. At the stopping point it
 # generates `n_augmented` samples and fits those. Stored runs are read; other parameters are computed here.
 
+# %% tags=["runs"]
+from ising_book import worlds
+
+configs = worlds.from_parameters(worlds.Augmentation, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import provenance, style
+from ising_book.runs import find_or_compute
+from ising_lib import metrics
 
-configs = experiments.configs(experiments.Augmentation, globals())
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -130,20 +136,20 @@ glue("fig07_kept", ", ".join(str(iterations[k]) for k in kept), display=False)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels against training iterations. Top left: the error of the parameters inferred from augmented samples falls below that of the observed samples, then rises a little. Bottom left: the energy variance of augmented samples falls towards the test line and the observed line. Right: the same two quantities for all seeds, relative to the observed error and to the test line."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(2, 2, figsize=(8, 5.6), sharex=True)
 shown = runs[0]
-plotting.curve(axes[0, 0], iterations, monitored[0], "augmented")
-plotting.level(axes[0, 0], observed[0], "observed")
-plotting.curve(axes[1, 0], iterations, shown["variance"], "augmented")
-plotting.level(axes[1, 0], shown["test_line"], "test")
-plotting.level(axes[1, 0], shown["observed_line"], "observed")
-plotting.curve(axes[0, 1], iterations, monitored / observed[:, None], "augmented")
-plotting.level(axes[0, 1], 1.0, "observed")
-plotting.curve(axes[1, 1], iterations, variance, "augmented")
-plotting.level(axes[1, 1], 1.0, "test")
-plotting.level(axes[1, 1], floor, "observed")
-plotting.training_axis(axes, [stops[0], np.concatenate(stops)])
+style.curve(axes[0, 0], iterations, monitored[0], "augmented")
+style.level(axes[0, 0], observed[0], "observed")
+style.curve(axes[1, 0], iterations, shown["variance"], "augmented")
+style.level(axes[1, 0], shown["test_line"], "test")
+style.level(axes[1, 0], shown["observed_line"], "observed")
+style.curve(axes[0, 1], iterations, monitored / observed[:, None], "augmented")
+style.level(axes[0, 1], 1.0, "observed")
+style.curve(axes[1, 1], iterations, variance, "augmented")
+style.level(axes[1, 1], 1.0, "test")
+style.level(axes[1, 1], floor, "observed")
+style.training_axis(axes, [stops[0], np.concatenate(stops)])
 axes[0, 0].set(title=f"seed {seeds[0]}", ylabel="MSE")
 axes[1, 0].set_ylabel("Var E")
 axes[0, 1].set(title=f"all seeds: {len(seeds)}, mean and range", ylabel="MSE / observed MSE")

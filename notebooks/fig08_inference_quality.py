@@ -46,19 +46,25 @@ seeds = [0, 1, 2]
 # %% [markdown]
 # ## The walk
 
+# %% tags=["runs"]
+from ising_book import worlds
+
+configs = worlds.from_parameters(worlds.Augmentation, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import provenance, style, worlds
+from ising_book.runs import find_or_compute
+from ising_lib import metrics
 
-configs = experiments.configs(experiments.Augmentation, globals())
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %% [markdown]
-# {func}`ising_lib.experiments.configs` takes the parameters above by their names. Behind `run_all` stands {func}`ising_lib.experiments.watch`. Spelled out, without its checkpoints, it is
+# {func}`ising_lib.worlds.from_parameters` takes the parameters above by their names. Behind `run_all` stands {func}`ising_lib.experiments.watch`. Spelled out, without its checkpoints, it is
 # the thesis's pipeline:
 #
 # ```python
@@ -105,14 +111,14 @@ glue("fig08_couplings", metrics.spread(shares["couplings"], 2), display=False)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three rows of colour matrices, each with a narrow column of 40 fields and a 40 by 40 matrix of couplings. Top: the true parameters. Middle: true minus inferred from observed samples. Bottom: true minus inferred from augmented samples, paler than the middle row."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(3, 2, figsize=(5.2, 11.2), width_ratios=[1, 9], sharey=True)
 truth, shown = runs[0].model("truth"), [runs[0].model(name) for name in ("observed", "augmented")]
 error_limit = np.abs(truth.couplings - shown[0].couplings).max()
-plotting.parameters(axes[0], truth.fields, truth.couplings, np.abs(truth.couplings).max(), "true")
+style.parameters(axes[0], truth.fields, truth.couplings, np.abs(truth.couplings).max(), "true")
 for row, model, name in zip(axes[1:], shown, ("observed", "augmented"), strict=True):
     difference = truth.fields - model.fields, truth.couplings - model.couplings
-    plotting.parameters(row, *difference, error_limit, f"true − {name}")
+    style.parameters(row, *difference, error_limit, f"true − {name}")
 
 # %% [markdown]
 # Fields $h_i$ (narrow column) and couplings $J_{ij}$ of one seed. Top: the truth. Middle and bottom: truth

@@ -46,18 +46,24 @@ seeds = [0, 1, 2]
 # %% [markdown]
 # ## The walk
 
+# %% tags=["runs"]
+from ising_book import worlds
+
+configs = []
+for g in coupling_scales:
+    configs += worlds.from_parameters(worlds.Augmentation, globals(), coupling_scale=g, field_scale=g)
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import provenance, style
+from ising_book.runs import find_or_compute
+from ising_lib import metrics
 
-configs = []
-for g in coupling_scales:
-    configs += experiments.configs(experiments.Augmentation, globals(), coupling_scale=g, field_scale=g)
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %% [markdown]
 # ## The numbers
@@ -101,22 +107,22 @@ glue("fig09_lost", ", ".join(lost) or "none", display=False)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: four square panels of inferred against true parameters, for the strongest and the weakest of two strengths of the couplings, from observed and from augmented samples; the augmented dots lie closer to the diagonal when couplings are strong. Right: the error against the strength of the couplings for both, rising over three decades, and their ratio below with a line at one."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplot_mosaic("ABE;CDF", figsize=(9, 5.8), width_ratios=[1, 1, 1.35])
 for panels, wanted in zip(("AB", "CD"), shown, strict=True):
     nearest = np.abs(np.subtract(coupling_scales, wanted)).argmin()
     g, run = coupling_scales[nearest], runs[nearest * len(seeds)]
     limit = 1.05 * max(np.abs(run[name]).max() for name in ("truth", "observed"))
     for panel, name in zip(panels, ("observed", "augmented"), strict=True):
-        plotting.fields_and_couplings(axes[panel], run["truth"], run[name], n_spins, name, limit)
+        style.fields_and_couplings(axes[panel], run["truth"], run[name], n_spins, name, limit)
         axes[panel].set_title(f"{name}, g = {g}")
 axes["A"].legend(loc="upper left", fontsize=8, handlelength=1.2)
-plotting.curve(axes["E"], coupling_scales, observed.T, "observed")
-plotting.curve(axes["E"], coupling_scales, augmented.T, "augmented")
+style.curve(axes["E"], coupling_scales, observed.T, "observed")
+style.curve(axes["E"], coupling_scales, augmented.T, "augmented")
 axes["E"].set(yscale="log", xlabel="$g$", ylabel="MSE", title="error")
 axes["E"].legend()
-plotting.curve(axes["F"], coupling_scales, ratio.T, "augmented", "augmented / observed")
-plotting.level(axes["F"], 1.0, "baseline", "no gain")
+style.curve(axes["F"], coupling_scales, ratio.T, "augmented", "augmented / observed")
+style.level(axes["F"], 1.0, "baseline", "no gain")
 axes["F"].set(xlabel="$g$", ylabel="ratio of MSE", title="gain: below 1")
 _ = axes["F"].legend()
 

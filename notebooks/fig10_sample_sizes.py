@@ -49,22 +49,29 @@ seeds = [0, 1, 2]
 # %% [markdown]
 # ## The walk
 
-# %%
+# %% tags=["runs"]
 import itertools
 
+from ising_book import worlds
+
+configs = []
+for size, count in itertools.product(system_sizes, observed_counts):
+    configs += worlds.from_parameters(worlds.Augmentation, globals(), n_spins=size, n_observed=count)
+least = {"n_spins": min(system_sizes), "n_observed": max(observed_counts)}
+further = worlds.from_parameters(worlds.Augmentation, globals(), **least, **longer)
+configs = [*itertools.chain(configs, further)]
+
+# %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, metrics, plotting, provenance
+from ising_book import provenance, style
+from ising_book.runs import by_config
+from ising_lib import metrics
 
-configs = []
-for size, count in itertools.product(system_sizes, observed_counts):
-    configs += experiments.configs(experiments.Augmentation, globals(), n_spins=size, n_observed=count)
-least = {"n_spins": min(system_sizes), "n_observed": max(observed_counts)}
-further = experiments.configs(experiments.Augmentation, globals(), **least, **longer)
-found = experiments.run_each(configs, further)
+found = by_config(configs)
 runs = [found[config] for config in configs]
 
 # %% [markdown]
@@ -144,21 +151,21 @@ glue("fig10_least", f"{sizes[0]:,}", display=False)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Six panels, one column for each of three numbers of spins. Top: the error against the number of observed samples on logarithmic axes, for parameters inferred from observed and from augmented samples. Bottom: the error against the number of augmented samples, alone and together with the observed samples, with the level of the observed samples alone."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(2, len(system_sizes), figsize=(9, 6), squeeze=False)
 for column, size, count, *rows in zip(
     axes.T, system_sizes, detailed_counts, observed, augmented, alone, joined, strict=True
 ):
     obs, aug, one, two = rows
-    plotting.curve(column[0], observed_counts, obs.T, "observed")
-    plotting.curve(column[0], observed_counts, aug.T, "augmented")
+    style.curve(column[0], observed_counts, obs.T, "observed")
+    style.curve(column[0], observed_counts, aug.T, "augmented")
     column[0].set(xscale="log", xlabel="observed samples $N$", title=f"$M = {size}$")
-    plotting.curve(column[1], sizes, one, "augmented", "augmented alone")
-    plotting.curve(column[1], sizes, two, "joined", "with the observed")
-    plotting.level(column[1], obs[observed_counts.index(count)], "observed", "observed alone")
+    style.curve(column[1], sizes, one, "augmented", "augmented alone")
+    style.curve(column[1], sizes, two, "joined", "with the observed")
+    style.level(column[1], obs[observed_counts.index(count)], "observed", "observed alone")
     column[1].set(xscale="log", xlabel="augmented samples", title=f"$M = {size}$, $N$ = {count:,}")
     for ax in column:
-        plotting.plain_decades(ax)
+        style.plain_decades(ax)
 for row in axes:
     row[0].set_ylabel("MSE")
     row[-1].legend(fontsize=8)

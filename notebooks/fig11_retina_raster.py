@@ -57,7 +57,8 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import datasets, metrics, plotting
+from ising_book import style
+from ising_lib import datasets, metrics
 
 recording = datasets.load_retina()  # (R repeats, 160 neurons, T bins)
 _, order = datasets.most_active_spins(recording, recording.shape[1])
@@ -119,24 +120,24 @@ for name in ("recording", "film", "independent"):
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Top: three rasters of 160 neurons against time, the 40 most active ones in blue on top; spikes line up in columns at the same times in all repeats of the film. Bottom: rates of the neurons by rank, falling from 16 per cent to a tenth of a per cent; and the distribution of the number of neurons active in a bin, much wider in the recording than for independent neurons."}}
-plotting.use_style()
+style.use_style()
 fig = plt.figure(figsize=(9, 9.2))
 top, bottom = fig.subfigures(2, 1, height_ratios=[2.3, 1])
 rasters = top.subplots(n_repeats, 1, sharex=True, squeeze=False)[:, 0]
 for number, ax in enumerate(rasters):
-    plotting.spikes(ax, recording[number, :, :n_bins], chosen, seconds)
+    style.spikes(ax, recording[number, :, :n_bins], chosen, seconds)
     ax.set_title(f"repeat {number + 1}", loc="left")
     ax.set(ylabel="neuron", yticks=[1, n_spins, n_all])
 rasters[-1].set_xlabel("time in the film (s)")
 left, *panels = bottom.subplots(1, 3)
-left.semilogy(np.arange(1, n_all + 1)[chosen], 100 * rates[chosen], ".", color=plotting.COLOURS["observed"])
-left.semilogy(np.arange(1, n_all + 1)[~chosen], 100 * rates[~chosen], ".", color=plotting.COLOURS["truth"])
+left.semilogy(np.arange(1, n_all + 1)[chosen], 100 * rates[chosen], ".", color=style.COLOURS["observed"])
+left.semilogy(np.arange(1, n_all + 1)[~chosen], 100 * rates[~chosen], ".", color=style.COLOURS["truth"])
 left.set(xlabel="neuron, most active first", ylabel="active bins (%)")
 for ax, (m, by_name) in zip(panels, laws.items(), strict=True):
     most = np.flatnonzero(by_name["recording"]).max()
-    ax.semilogy(by_name["recording"], "o", color=plotting.COLOURS["observed"], label="recording")
-    ax.semilogy(by_name["film"], color=plotting.COLOURS["truth"], label="each follows the film")
-    ax.semilogy(by_name["independent"], ":", color=plotting.COLOURS["baseline"], label="independent")
+    ax.semilogy(by_name["recording"], "o", color=style.COLOURS["observed"], label="recording")
+    ax.semilogy(by_name["film"], color=style.COLOURS["truth"], label="each follows the film")
+    ax.semilogy(by_name["independent"], ":", color=style.COLOURS["baseline"], label="independent")
     ax.set(xlim=(-1, most + 1), ylim=(1e-6, 1), title=f"{m} neurons", xlabel="active in a bin")
 panels[0].set_ylabel("share of the bins")
 _ = bottom.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=3)

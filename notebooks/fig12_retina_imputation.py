@@ -66,21 +66,27 @@ seeds = [0, 1, 2]
 # *pseudolikelihood* is another inference than the Erasure Machine
 # ({func}`ising_lib.estimators.pseudolikelihood`; the strength of its penalty, 0.01, is our choice).
 
+# %% tags=["runs"]
+from ising_book import walk, worlds
+
+configs = worlds.from_parameters(worlds.Retina, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import estimators, experiments, imputation, metrics, plotting, provenance
+from ising_book import provenance, style, worlds
+from ising_book.runs import find_or_compute
+from ising_lib import estimators, imputation, metrics
 
-configs = experiments.configs(experiments.Retina, globals())
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %%
-observed, tests = zip(*[one.samples() for one in configs], strict=True)  # (N, M), (N', M) for each seed
+observed, tests = zip(*[walk.samples(one) for one in configs], strict=True)  # (N, M), (N', M) for each seed
 masks = [
-    imputation.random_mask(test.shape, n_missing, rng=experiments.stream(seed, "missing"))
+    imputation.random_mask(test.shape, n_missing, rng=worlds.stream(seed, "missing"))
     for test, seed in zip(tests, seeds, strict=True)
 ]
 models = [
@@ -197,15 +203,15 @@ glue("fig12_crossed", f"{sum(int(run['stop_crossed']) for run in runs)} of {len(
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four rasters of 60 test samples by 40 neurons, black silent and white spiking: the original, the same with 14 grey missing neurons in each sample, and the samples filled in by the model of the observed and of the augmented samples, with wrong entries ringed."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(1, 4, figsize=(9, 6), sharex=True, sharey=True)
 rows = slice(0, 60)
 shown, hidden = tests[0][rows], masks[0][rows]
 recovered = {name: spins[rows] for name, spins in filled[0].items()}
-plotting.raster(axes[0], shown, title="test samples")
-plotting.raster(axes[1], shown, missing=hidden, title=f"{n_missing} missing")
+style.raster(axes[0], shown, title="test samples")
+style.raster(axes[1], shown, missing=hidden, title=f"{n_missing} missing")
 for ax, name in zip(axes[2:], ("observed", "augmented"), strict=True):
-    plotting.raster(ax, recovered[name], wrong=recovered[name] != shown, title=f"by {name} model")
+    style.raster(ax, recovered[name], wrong=recovered[name] != shown, title=f"by {name} model")
 axes[0].set_ylabel("sample")
 _ = fig.supxlabel("neuron, most active first", fontsize=10)
 

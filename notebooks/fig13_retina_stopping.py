@@ -62,25 +62,31 @@ seeds = [0, 1, 2]
 # %% [markdown]
 # ## The walk
 
+# %% tags=["runs"]
+from ising_book import walk, worlds
+
+configs = worlds.from_parameters(worlds.Retina, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import datasets, experiments, imputation, ising, metrics, plotting, provenance, stopping
+from ising_book import provenance, style, worlds
+from ising_book.runs import find_or_compute
+from ising_lib import datasets, imputation, ising, metrics, stopping
 
-configs = experiments.configs(experiments.Retina, globals())
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %% [markdown]
 # Each model inferred at a checkpoint is scored on the test samples; so are, for comparison, the model
 # inferred from the observed samples, and independent neurons that fire at their mean rates.
 
 # %%
-observed, tests = zip(*[one.samples() for one in configs], strict=True)  # (N, M), (N', M) for each seed
+observed, tests = zip(*[walk.samples(one) for one in configs], strict=True)  # (N, M), (N', M) for each seed
 masks = [
-    imputation.random_mask(test.shape, n_missing, rng=experiments.stream(seed, "missing"))
+    imputation.random_mask(test.shape, n_missing, rng=worlds.stream(seed, "missing"))
     for test, seed in zip(tests, seeds, strict=True)
 ]
 independent = [imputation.independent_model(spins).to_vector() for spins in observed]
@@ -198,26 +204,26 @@ glue("fig13_test_copies", metrics.spread(test_copies, 1), display=False)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Six panels against training iterations. Top: the energy variance of generated samples stays far below the test and the observed line and rises slowly, for one seed and for all. Middle: the loss on test samples falls to the end, together with that on observed samples; the share of generated samples that copy an observed one falls towards that of the test samples, and stays above it. Bottom: the log-pseudolikelihood of the inferred models is highest early and far below that of independent neurons; their accuracy is near that of silence, with one seed falling below it late."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(3, 2, figsize=(8.4, 8.4), sharex=True)
-plotting.curve(axes[0, 0], iterations, variance[0], "augmented")
-plotting.level(axes[0, 0], test_line[0], "test")
-plotting.level(axes[0, 0], observed_line[0], "observed")
-plotting.curve(axes[0, 1], iterations, variance / test_line[:, None], "augmented")
-plotting.level(axes[0, 1], 1.0, "test")
-plotting.level(axes[0, 1], observed_line / test_line, "observed")
-plotting.level(axes[0, 1], whole / test_line, "truth", "whole recording")
-plotting.curve(axes[1, 0], iterations, losses["test"], "test")
-plotting.curve(axes[1, 0], iterations, losses["observed"], "observed")
-plotting.curve(axes[1, 1], iterations, copies, "augmented")
-plotting.level(axes[1, 1], test_copies, "test")
-plotting.curve(axes[2, 0], iterations, predicted[:, :-2], "augmented")
-plotting.level(axes[2, 0], predicted[:, -2], "observed")
-plotting.level(axes[2, 0], predicted[:, -1], "baseline", "independent")
-plotting.curve(axes[2, 1], iterations, filled[:, :-1], "augmented")
-plotting.level(axes[2, 1], filled[:, -1], "observed")
-plotting.level(axes[2, 1], 0.0, "baseline", "all silent")
-plotting.training_axis(axes, [np.concatenate(stops)] * 2)
+style.curve(axes[0, 0], iterations, variance[0], "augmented")
+style.level(axes[0, 0], test_line[0], "test")
+style.level(axes[0, 0], observed_line[0], "observed")
+style.curve(axes[0, 1], iterations, variance / test_line[:, None], "augmented")
+style.level(axes[0, 1], 1.0, "test")
+style.level(axes[0, 1], observed_line / test_line, "observed")
+style.level(axes[0, 1], whole / test_line, "truth", "whole recording")
+style.curve(axes[1, 0], iterations, losses["test"], "test")
+style.curve(axes[1, 0], iterations, losses["observed"], "observed")
+style.curve(axes[1, 1], iterations, copies, "augmented")
+style.level(axes[1, 1], test_copies, "test")
+style.curve(axes[2, 0], iterations, predicted[:, :-2], "augmented")
+style.level(axes[2, 0], predicted[:, -2], "observed")
+style.level(axes[2, 0], predicted[:, -1], "baseline", "independent")
+style.curve(axes[2, 1], iterations, filled[:, :-1], "augmented")
+style.level(axes[2, 1], filled[:, -1], "observed")
+style.level(axes[2, 1], 0.0, "baseline", "all silent")
+style.training_axis(axes, [np.concatenate(stops)] * 2)
 axes[0, 0].set(title=f"energy variance, seed {seeds[0]}", ylabel="Var E")
 axes[0, 1].set(title=f"energy variance, {len(seeds)} seeds", ylabel="Var E / Var E of test")
 axes[1, 0].set(title="loss of the diffusion model", ylabel="loss per spin")

@@ -54,26 +54,32 @@ seeds = [0, 1, 2]
 # %% [markdown]
 # ## The walk
 
+# %% tags=["runs"]
+from ising_book import walk, worlds
+
+configs = worlds.from_parameters(worlds.Retina, globals())
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_lib import experiments, imputation, ising, metrics, plotting, provenance
+from ising_book import provenance, style, worlds
+from ising_book.runs import find_or_compute
+from ising_lib import imputation, ising, metrics
 
-configs = experiments.configs(experiments.Retina, globals())
-runs = experiments.run_all(configs)
+runs = find_or_compute(configs)
 
 # %%
 names = ("observed", "augmented", "observed_couplings", "augmented_couplings")
-observed, tests = zip(*[one.samples() for one in configs], strict=True)  # (N, M), (N', M) for each seed
+observed, tests = zip(*[walk.samples(one) for one in configs], strict=True)  # (N, M), (N', M) for each seed
 models = [
     {**{name: run.model(name) for name in names}, "silent": imputation.independent_model(spins)}
     for run, spins in zip(runs, observed, strict=True)
 ]
 masks = [
-    [imputation.random_mask(test.shape, n, rng=experiments.stream(seed, "missing")) for n in missing_counts]
+    [imputation.random_mask(test.shape, n, rng=worlds.stream(seed, "missing")) for n in missing_counts]
     for test, seed in zip(tests, seeds, strict=True)
 ]  # one stream for all n: the masks are nested
 filled = [
@@ -145,7 +151,7 @@ without_fields = [
     for run in runs
 ]
 hidden = [
-    imputation.random_mask(test.shape, n_missing, rng=experiments.stream(seed, "missing"))
+    imputation.random_mask(test.shape, n_missing, rng=worlds.stream(seed, "missing"))
     for test, seed in zip(tests, seeds, strict=True)
 ]
 dropped = [
@@ -187,16 +193,16 @@ glue("fig14_n_missing", str(n_missing), display=False)
 # ## The figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Eight panels against the number of missing neurons; left models with fields, right with couplings alone. First row: accuracy; all silent lies above the augmented and the observed model, whose bands overlap. Second row: balanced accuracy of both models, a little above that of all silent. Third row: augmented minus observed for each seed; one seed lies far above zero, the others below. Fourth row: the same without the most active neuron, where all lie near zero."}}
-plotting.use_style()
+style.use_style()
 fig, axes = plt.subplots(4, 2, figsize=(8.4, 10.4), sharex=True, sharey="row")
 for column, name, kind in zip(axes.T, ("with fields", "couplings alone"), "ab", strict=True):
     for ax, what in zip(column, ("accuracy", "balanced_accuracy"), strict=False):
         for role, model in zip(("augmented", "observed"), pairs[name], strict=True):
-            plotting.curve(ax, missing_counts, score(model, what), role)
-        plotting.curve(ax, missing_counts, score("silent", what), "baseline", "all silent")
+            style.curve(ax, missing_counts, score(model, what), role)
+        style.curve(ax, missing_counts, score("silent", what), "baseline", "all silent")
     for ax, some in zip(column[2:], (compared, without), strict=True):
-        plotting.by_seed(ax, missing_counts, gain(pairs[name], some), "augmented", seeds)
-        plotting.level(ax, 0.0, "observed")
+        style.by_seed(ax, missing_counts, gain(pairs[name], some), "augmented", seeds)
+        style.level(ax, 0.0, "observed")
     column[0].set_title(f"({kind}) {name}")
     column[3].set(xlabel="missing neurons", xticks=missing_counts)
 axes[3, 0].set_ylim(axes[2, 0].get_ylim())

@@ -13,26 +13,20 @@ import matplotlib.figure
 import numpy as np
 import torch
 
+from ising_book import claims, execute, extensions, own_data, own_fit, runs, store, style, worlds
 from ising_lib import (
-    claims,
     datasets,
     ddpm,
     denoisers,
     erasure,
     estimators,
     exact,
-    experiments,
     imputation,
     ising,
     metrics,
     noise,
-    notebooks,
-    own_data,
-    own_fit,
-    plotting,
     sampling,
     stopping,
-    store,
 )
 
 M, N = 4, 30
@@ -50,10 +44,10 @@ SCHEDULE = ddpm.NoiseSchedule.linear(20)
 WIDTHS = {"n_dim": 4, "n_hidden1": 6, "n_hidden2": 8}
 NETWORK = denoisers.ResidualMLP(M, 20, rng=RNG, **WIDTHS)
 FIELD = denoisers.MeanField(M, 20)
-TRAINING = experiments.Training(
+TRAINING = worlds.Training(
     n_iterations=2, n_checkpoints=1, n_monitor=20, n_augmented=20, n_noise_levels=20, n_sampling_steps=3
 )
-CONFIG = experiments.Augmentation(n_spins=M, n_observed=N, training=TRAINING)
+CONFIG = worlds.Augmentation(n_spins=M, n_observed=N, training=TRAINING)
 
 
 class Case(NamedTuple):
@@ -168,7 +162,7 @@ def choice_(name, *allowed, kinds=("nonsense", None, 7.5)):
 
 
 def role_(kinds=("nonsense", None)):
-    return choice_("role", *plotting.COLOURS, kinds=kinds)
+    return choice_("role", *style.COLOURS, kinds=kinds)
 
 
 def device_():
@@ -230,7 +224,7 @@ CLAIM = {
     "rows": [{"measured": "MSE", "figure": "fig08_x", "rule": "< 1", "reading": {"holds": "yes"}}],
 }
 RUN = store.Run({"n_spins": M, "seed": 0}, {"test_loss": np.array([2.0, 1.0])}, {})
-PLAIN = experiments.describe(CONFIG)
+PLAIN = worlds.describe(CONFIG)
 
 CALLS = [
     # -------------------------------------------------------------------------------------------- ising
@@ -839,30 +833,30 @@ CALLS = [
     *(
         case
         for function, valid in (
-            (plotting.curve, {"x": [1, 2], "values": [3, 4]}),
-            (plotting.level, {"values": 3}),
-            (plotting.fan, {"x": [1, 2], "rows": [[3, 4]], "labels": ["a"]}),
-            (plotting.histograms, {"edges": [0, 1], "shares": [[[1.0]]], "labels": ["a"]}),
-            (plotting.by_seed, {"x": [1, 2], "gains": np.ones((1, 2, 2)), "seeds": [0]}),
-            (plotting.calibration, {"said": [0.5], "happened": [0.5], "low": [0.4], "high": [0.6]}),
-            (plotting.law, {"truth": LAW, "found": LAW, "observed": LAW > 0, "floor": 0.01}),
+            (style.curve, {"x": [1, 2], "values": [3, 4]}),
+            (style.level, {"values": 3}),
+            (style.fan, {"x": [1, 2], "rows": [[3, 4]], "labels": ["a"]}),
+            (style.histograms, {"edges": [0, 1], "shares": [[[1.0]]], "labels": ["a"]}),
+            (style.by_seed, {"x": [1, 2], "gains": np.ones((1, 2, 2)), "seeds": [0]}),
+            (style.calibration, {"said": [0.5], "happened": [0.5], "low": [0.4], "high": [0.6]}),
+            (style.law, {"truth": LAW, "found": LAW, "observed": LAW > 0, "floor": 0.01}),
             (
-                plotting.fields_and_couplings,
+                style.fields_and_couplings,
                 {"truth": MODEL.to_vector(), "inferred": 2 * MODEL.to_vector(), "n_spins": M, "limit": 1.0},
             ),
         )
         for case in of(function, {"ax": axes(), "role": "observed", **valid}, role_())
     ),
     *of(
-        plotting.seeds_by_row,
+        style.seeds_by_row,
         {"ax": axes(), "values": [[1, 2]], "labels": ["a"], "roles": ["truth"]},
         (
             {"roles": ["nobody"]},
-            f"role must be one of {', '.join(map(repr, plotting.COLOURS))}, got 'nobody'",
+            f"role must be one of {', '.join(map(repr, style.COLOURS))}, got 'nobody'",
         ),
     ),
     *of(
-        plotting.player,
+        style.player,
         {
             "animation": matplotlib.animation.FuncAnimation(
                 mpl.figure.Figure(figsize=(1, 1)), lambda _: [], frames=1, blit=False
@@ -874,7 +868,7 @@ CALLS = [
     ),
     # -------------------------------------------------------------------------------------- experiments
     *of(
-        experiments.Training,
+        worlds.Training,
         {},
         *(
             count_(name)
@@ -893,7 +887,7 @@ CALLS = [
     ),
     *(
         case
-        for kind in (experiments.KnownTruth, experiments.Augmentation)
+        for kind in (worlds.KnownTruth, worlds.Augmentation)
         for case in of(
             kind,
             {},
@@ -905,7 +899,7 @@ CALLS = [
         )
     ),
     *of(
-        experiments.Retina,
+        worlds.Retina,
         {},
         count_("n_spins", minimum=2),
         count_("n_observed", minimum=2),
@@ -913,7 +907,7 @@ CALLS = [
         count_("seed", minimum=0),
     ),
     *of(
-        experiments.FairRetina,
+        worlds.FairRetina,
         {},
         ({"missing_counts": (2, 21)}, "missing_counts must be from 1 to 20, got 21"),
         ({"missing_counts": [0]}, "missing_counts must be from 1 to 20, got 0"),
@@ -921,7 +915,7 @@ CALLS = [
         real_("ridge", [-1.0], "[0.0, inf]"),
     ),
     *of(
-        experiments.Rivals,
+        worlds.Rivals,
         {},
         choice_("drawn", "equilibrium", "pool"),
         choice_("denoiser", "MeanField", "LogitMLP"),
@@ -930,7 +924,7 @@ CALLS = [
         count_("n_sampling_steps", maximum=1000),
     ),
     *of(
-        experiments.Corrected,
+        worlds.Corrected,
         {},
         *(
             ({"epsilons": [value]}, f"epsilons must be finite and in (0.0, 1.0), got {value}")
@@ -939,7 +933,7 @@ CALLS = [
         ({"epsilons": ["small"]}, TypeError, "epsilons must be a number, got 'small'"),
     ),
     *of(
-        experiments.HeldOut,
+        worlds.HeldOut,
         {"n_observed": 10},
         real_("held_out", [0.0, 1.0], "(0.0, 1.0)"),
         (
@@ -947,16 +941,16 @@ CALLS = [
             "held_out must leave two samples or more on both sides of the split, got 0.01 of n_observed = 10",
         ),
     ),
-    *of(experiments.fill_in, {"model": MODEL, "spins": SPINS, "missing": MISSING}, model_(), mask_()),
-    *of(experiments.stream, {"seed": 3, "name": "truth"}, count_("seed", minimum=0)),
+    *of(extensions.fill_in, {"model": MODEL, "spins": SPINS, "missing": MISSING}, model_(), mask_()),
+    *of(worlds.stream, {"seed": 3, "name": "truth"}, count_("seed", minimum=0)),
     *of(
-        experiments.configs,
-        {"kind": experiments.Augmentation, "parameters": {"seeds": [0]}, "n_spins": 5},
+        worlds.from_parameters,
+        {"kind": worlds.Augmentation, "parameters": {"seeds": [0]}, "n_spins": 5},
         ({"n_spins": 1}, "n_spins must be at least 2, got 1"),
         ({"seeds": 3}, "seeds must be a list of at least one whole number, got 3"),
     ),
     *of(
-        experiments.with_seeds,
+        worlds.with_seeds,
         {"config": CONFIG, "seeds": [1]},
         ({"seeds": []}, "seeds must be a list of at least one whole number, got []"),
         ({"seeds": None}, "seeds must be a list of at least one whole number, got None"),
@@ -965,7 +959,7 @@ CALLS = [
     ),
     *(
         case
-        for function in (experiments.describe, experiments.run)
+        for function in (worlds.describe, runs.run)
         for case in of(
             function,
             {"config": CONFIG},
@@ -978,7 +972,7 @@ CALLS = [
         )
     ),
     *of(
-        experiments.from_plain,
+        worlds.from_plain,
         {"plain": PLAIN},
         ({"plain": {**PLAIN, "experiment": "magic"}}, "experiment must be one of …, got 'magic'"),
         ({"plain": {}}, "experiment must be one of …, got None"),
@@ -988,7 +982,7 @@ CALLS = [
         ({"plain": {**PLAIN, "n_spins": 1}}, "n_spins must be at least 2, got 1"),
     ),
     *of(
-        experiments.run_all,
+        runs.find_or_compute,
         {"configs": [CONFIG], "jobs": 1},
         count_("jobs"),
         ({"configs": [PLAIN]}, TypeError, "config must be one of an experiment's, …"),
@@ -1060,15 +1054,15 @@ CALLS = [
     # ---------------------------------------------------------------------------------------- notebooks
     *(
         case
-        for function in (notebooks.source, notebooks.parameters, notebooks.plan)
+        for function in (execute.source, execute.parameters, execute.plan)
         for case in of(
             function,
             {"name": "fig02_missing_points"},
-            choice_("name", *notebooks.names(), kinds=("fig99", "../fig08", None)),
+            choice_("name", *execute.names(), kinds=("fig99", "../fig08", None)),
         )
     ),
     *of(
-        notebooks.claims_on_page,
+        execute.claims_on_page,
         {"page": "a\n% written by `ising-book refresh` from here\n\nb\n\n% to here\nc"},
         ({"page": "nothing"}, "the page must hold the lines …, in this order"),
     ),

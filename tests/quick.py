@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ising_lib import experiments, notebooks, store
+from ising_book import execute, store, worlds
 from tests.recording import uses_recording
 
 ROOT = Path(__file__).parent.parent
@@ -27,9 +27,9 @@ def test_computes_without_stored_runs(notebook, tmp_path, monkeypatch, request):
     command = [sys.executable, "-m", "papermill", str(notebook), str(executed), "-k", "python3"]
     preset = ["-f", str(ROOT / "notebooks" / "presets" / "quick.yaml"), "--no-progress-bar"]
     subprocess.run([*command, *preset], check=True, cwd=ROOT)
-    values = notebooks.presets()["quick"]
+    values = execute.presets()["quick"]
     computed = {path.stem for path in (tmp_path / "cache").glob("*.npz")}
-    plan = {store.key(experiments.describe(config)) for config in notebooks.plan(notebook.stem, values)}
+    plan = {store.key(worlds.describe(config)) for config in execute.plan(notebook.stem, values)}
     assert computed == plan, "the notebook took its runs from somewhere else"
     cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in cells)

@@ -24,20 +24,8 @@ import numpy as np
 import pytest
 
 import ising_lib
-from ising_lib import __main__ as cli
-from ising_lib import (
-    claims,
-    datasets,
-    ddpm,
-    erasure,
-    experiments,
-    notebooks,
-    own_data,
-    own_fit,
-    pdf,
-    report,
-    store,
-)
+from ising_book import claims, cli, execute, own_data, own_fit, pdf, report, store
+from ising_lib import datasets, ddpm, erasure
 from tests.bad_calls import CALLS, CONSTANT, FIELD, NETWORK, PLAIN, SCHEDULE, SPINS, TRAIN, TWINS, M, N, says
 
 ROOT = Path(__file__).parent.parent
@@ -472,25 +460,23 @@ PLACES = [
         )
     ),
     *(
-        (notebooks.execute, what, make, error, sentence)
+        (execute.execute, what, make, error, sentence)
         for what, make, error, sentence in (
             (
                 "an unknown notebook",
-                lambda f, _: later(notebooks.execute, "fig99", f / "out.ipynb"),
+                lambda f, _: later(execute.execute, "fig99", f / "out.ipynb"),
                 ValueError,
                 "name must be one of …, got 'fig99'",
             ),
             (
                 "the output is a folder",
-                lambda f, _: later(notebooks.execute, "fig02_missing_points", f),
+                lambda f, _: later(execute.execute, "fig02_missing_points", f),
                 IsADirectoryError,
                 "output must be a file, got …: a folder",
             ),
             (
                 "no loopback",
-                lambda f, m: (
-                    no_loopback(m) or later(notebooks.execute, "fig02_missing_points", f / "a.ipynb")
-                ),
+                lambda f, m: no_loopback(m) or later(execute.execute, "fig02_missing_points", f / "a.ipynb"),
                 RuntimeError,
                 "notebooks need connections to 127.0.0.1, which this machine refuses ([Errno 101] Network is "
                 "unreachable): allow them, or run the notebook elsewhere",
@@ -498,34 +484,34 @@ PLACES = [
         )
     ),
     (
-        notebooks.require_loopback,
+        execute.require_loopback,
         "no loopback",
-        lambda f, m: no_loopback(m) or notebooks.require_loopback,
+        lambda f, m: no_loopback(m) or execute.require_loopback,
         RuntimeError,
         "notebooks need connections to 127.0.0.1, which this machine refuses (…): …",
     ),
     (
-        notebooks.refresh,
+        execute.refresh,
         "an unknown notebook",
-        lambda f, _: later(notebooks.refresh, "fig99"),
+        lambda f, _: later(execute.refresh, "fig99"),
         ValueError,
         "name must be one of …, got 'fig99'",
     ),
     (
-        notebooks.write_page,
+        execute.write_page,
         "a full disk",
         lambda f, m: (
-            full_disk(m) or later(notebooks.write_page, notebooks.source("fig02_missing_points"), f / "a")
+            full_disk(m) or later(execute.write_page, execute.source("fig02_missing_points"), f / "a")
         ),
         OSError,
         "[Errno 28] No space left on device",
     ),
     (
-        notebooks.render,
+        execute.render,
         "warnings of Jupyter Book",
         lambda f, m: (
-            m.setattr(notebooks.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 2))
-            or notebooks.render
+            m.setattr(execute.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 2))
+            or execute.render
         ),
         RuntimeError,
         "the book was not rendered; Jupyter Book's warnings are above",
@@ -614,7 +600,7 @@ def refuse_all(*_, **__):
 
 
 def broken_machine(m):
-    from ising_lib import doctor
+    from ising_book import doctor
 
     m.setattr(doctor, "examine", lambda: [doctor.Finding("Python", "broken", "3.9", "install >=3.11")])
 
@@ -665,7 +651,7 @@ COMMANDS = [
         "run fig02",
         FAILURE,
         "error: RuntimeError: NotMixed: raise thin",
-        lambda m: m.setattr(notebooks, "execute", refuse_all),
+        lambda m: m.setattr(execute, "execute", refuse_all),
     ),
     ("refresh fig99", USE, "error: unknown notebook 'fig99', the nearest is …; known: …"),
     ("refresh fig08 fig99", USE, "error: unknown notebook 'fig99', the nearest is …; known: …"),
@@ -674,7 +660,7 @@ COMMANDS = [
         "refresh fig02",
         FAILURE,
         "…error: OSError: [Errno 28] No space left on device",
-        lambda m: m.setattr(notebooks, "refresh", lambda _: full_disk(m) or os.fsync(0)),
+        lambda m: m.setattr(execute, "refresh", lambda _: full_disk(m) or os.fsync(0)),
     ),
     ("plan fig99", USE, "error: unknown notebook 'fig99', the nearest is …; known: …"),
     ("plan fig08 -p n_spin=3", USE, "error: unknown parameter of …"),
@@ -718,7 +704,7 @@ COMMANDS = [
         "build",
         FAILURE,
         "error: RuntimeError: the book was not rendered; Jupyter Book's warnings are above",
-        lambda m: m.setattr(notebooks.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 2)),
+        lambda m: m.setattr(execute.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 2)),
     ),
     (
         "build",
@@ -818,7 +804,7 @@ def test_a_disk_that_is_really_full(home):
     """100 kB in all: a run of a megabyte is refused, and the small one that was there stays as it was."""
     code = """
 import numpy as np
-from ising_lib import store
+from ising_book import store
 config = {"experiment": "trial", "seed": 0}
 store.write(config, {"a": np.arange(9)}, {})
 try:
@@ -853,7 +839,7 @@ except datasets.DatasetNotFound as error:
 def test_ctrl_c_leaves_nothing_half_done(home):
     """Struck while the samples are being fitted.  SIGTERM and SIGKILL: see test_reproducible.py."""
     (home / "data.csv").write_text("\n".join([CSV] * 400))
-    command = [sys.executable, "-m", "ising_lib", "infer", "data.csv", "--augment", "--out", "new/out"]
+    command = [sys.executable, "-m", "ising_book", "infer", "data.csv", "--augment", "--out", "new/out"]
     before = tree(home.parent)
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     places = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
@@ -896,7 +882,7 @@ EXEMPT = {
     "sampling.NotMixed": "is an error",
     "denoisers.FieldDenoiser": "is abstract: its subclasses check",
     "experiments.planning": NOTHING,
-    "experiments.one_thread": NOTHING,
+    "runs.one_thread": NOTHING,
     "notebooks.names": NOTHING,
     "notebooks.presets": NOTHING,
     "notebooks.write_costs": NOTHING,
@@ -912,7 +898,7 @@ EXEMPT = {
     "ising.split_vector": INNER,
     "ising.block_energy": INNER,
     "experiments.watch": INNER,
-    "experiments.run_each": "hands on to run_all",
+    "runs.by_config": "hands on to run_all",
     "notebooks.full_name": "gives back what it does not know, for the command to refuse",
     "notebooks.stable": INNER,
     "notebooks.picture": INNER,

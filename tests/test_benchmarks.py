@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from ising_lib import ddpm, denoisers, erasure, exact, experiments, imputation, ising
+from ising_book import runs
+from ising_lib import ddpm, denoisers, erasure, exact, imputation, ising
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks import growth, heat_bath, inference, measure, network, page, whole
 
@@ -148,7 +149,7 @@ def test_streamed_samples_are_those_of_the_file(tmp_path, rng):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_row_runs_and_renders(name):
-    with experiments.one_thread():
+    with runs.one_thread():
         measured = benchmarks.entry(benchmarks.ROWS[name](**SMALL[name]), 1.0)
     assert len(measured["lines"]) >= 3
     assert all(math.isfinite(line["value"]) for line in measured["lines"])

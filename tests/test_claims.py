@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
-from ising_lib import claims, experiments, ising, metrics, notebooks, sampling, store
+from ising_book import claims, execute, extensions, store, worlds
+from ising_lib import ising, metrics, sampling
 
 ROOT = Path(__file__).parent.parent
-ENTRIES = yaml.safe_load(notebooks.CLAIMS.read_text())
+ENTRIES = yaml.safe_load(execute.CLAIMS.read_text())
 ROWS = [row for entry in ENTRIES for row in entry["rows"]]
 PAGE = (ROOT / "book" / "claims.md").read_text()
 
@@ -21,7 +22,7 @@ PAGE = (ROOT / "book" / "claims.md").read_text()
 
 @pytest.fixture(scope="module")
 def figures():
-    return notebooks.figures_of(ENTRIES)
+    return execute.figures_of(ENTRIES)
 
 
 def sections(block):
@@ -40,13 +41,13 @@ def test_the_page_is_what_the_runs_say(entry, figures, request):
     if needs_recording(entry):
         request.getfixturevalue("recording")
     found = claims.findings(entry, figures)
-    head, written = sections(notebooks.claims_on_page(PAGE)[1])
+    head, written = sections(execute.claims_on_page(PAGE)[1])
     assert written[entry["claim"]] == claims.section(entry, found)
     assert claims.summary([entry], [found]).splitlines()[-1] in head.splitlines()
 
 
 def test_the_page_holds_the_ten_claims_first_then_ours_and_nothing_else():
-    before, block, after = notebooks.claims_on_page(PAGE)
+    before, block, after = execute.claims_on_page(PAGE)
     head, written = sections(block)
     assert list(written) == [entry["claim"] for entry in ENTRIES] == list(range(1, len(ENTRIES) + 1))
     assert [("thesis" in entry, "ours" in entry) for entry in ENTRIES[:10]] == [(True, False)] * 10
@@ -71,18 +72,18 @@ def test_ours_stand_in_a_table_of_their_own():
 
 def test_every_figure_with_runs_that_a_claim_names_is_measured(figures):
     """A row may wait for a notebook; not for runs of a notebook that is executed."""
-    executed = {path.stem for path in notebooks.FOLDER.glob("*.ipynb")}
+    executed = {path.stem for path in execute.FOLDER.glob("*.ipynb")}
     for name in {row["figure"] for row in ROWS} & executed:
         assert claims.stored(figures[name][0]) is not None
         assert f"of `{name}` are stored" not in PAGE
 
 
 def test_the_marks_on_the_page_are_needed():
-    before, block, after = notebooks.claims_on_page(PAGE)
+    before, block, after = execute.claims_on_page(PAGE)
     assert before + block + after == PAGE
     for mark in ("% written by", "% to here"):
         with pytest.raises(ValueError, match="the page must hold the lines"):
-            notebooks.claims_on_page(PAGE.replace(mark, "%"))
+            execute.claims_on_page(PAGE.replace(mark, "%"))
 
 
 def test_refreshing_rewrites_the_block_alone(tmp_path, monkeypatch, figures):
@@ -90,11 +91,11 @@ def test_refreshing_rewrites_the_block_alone(tmp_path, monkeypatch, figures):
     folder = tmp_path / "book"
     folder.mkdir()
     (folder / "claims.yaml").write_text(yaml.safe_dump(small))
-    before, _, after = notebooks.claims_on_page(PAGE)
+    before, _, after = execute.claims_on_page(PAGE)
     (folder / "claims.md").write_text(before + "old" + after)
-    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
-    monkeypatch.setattr(notebooks, "CLAIMS", folder / "claims.yaml")
-    notebooks.write_claims()
+    monkeypatch.setattr(execute, "ROOT", tmp_path)
+    monkeypatch.setattr(execute, "CLAIMS", folder / "claims.yaml")
+    execute.write_claims()
     made = (folder / "claims.md").read_text()
     assert made == before + claims.block(small, [claims.findings(small[0], figures)]) + after
 
@@ -196,7 +197,7 @@ def test_a_row_waits_for_its_notebook_and_its_runs(monkeypatch, tmp_path):
     entry = {**ENTRIES[0], "rows": ENTRIES[0]["rows"][:1]}
     [row] = entry["rows"]
     absent = claims.findings(entry, {})
-    unstored = claims.findings(entry, {row["figure"]: ([experiments.Augmentation(n_spins=3)], {})})
+    unstored = claims.findings(entry, {row["figure"]: ([worlds.Augmentation(n_spins=3)], {})})
     assert absent == [f"the notebook `{row['figure']}` is not in the book yet"]
     assert unstored == [f"not all runs of `{row['figure']}` are stored"]
     text = claims.section(entry, absent)
@@ -210,8 +211,8 @@ def test_a_row_waits_for_its_notebook_and_its_runs(monkeypatch, tmp_path):
 
 def made(arrays=None, **config):
     """A run of two spins whose L = 3 parameters are all 0 in truth: an error is a sum of squares over 2."""
-    training = experiments.Training(n_monitor=300)
-    plain = experiments.describe(experiments.Augmentation(n_spins=2, training=training, **config))
+    training = worlds.Training(n_monitor=300)
+    plain = worlds.describe(worlds.Augmentation(n_spins=2, training=training, **config))
     return store.Run(plain, {"truth": np.zeros(3), **(arrays or {})}, {})
 
 
@@ -336,9 +337,9 @@ def test_recovery_is_that_of_silence_where_a_model_knows_nothing_else(monkeypatc
     """Fields far below 0 and no couplings fill in silence; far above 0, spikes; counted by hand."""
     rng = np.random.default_rng(3)
     test = np.where(rng.random((50, 4)) < 0.2, 1, -1).astype(np.int8)
-    monkeypatch.setattr(experiments.Retina, "samples", lambda self: (test, test))
+    monkeypatch.setattr(worlds.Retina, "samples", lambda self: (test, test))
     quiet, loud = (np.r_[np.full(4, h), np.zeros(6)] for h in (-5.0, 5.0))
-    config = experiments.describe(experiments.Retina(n_spins=4, seed=7))
+    config = worlds.describe(worlds.Retina(n_spins=4, seed=7))
     run = store.Run(config, {"quiet": quiet, "loud": loud}, {})
     assert claims.recovery_gain(run, "quiet", "silent", [1, 2]) == {"1 missing": 0, "2 missing": 0}
     gain = claims.recovery_gain(run, "loud", "silent", [2])["2 missing"]
@@ -353,13 +354,13 @@ def test_recovery_is_that_of_silence_where_a_model_knows_nothing_else(monkeypatc
 
 def test_rivals_are_fitted_to_the_observed_samples_of_the_run(monkeypatch):
     """Mean field, of which the error is computed here from its formula J = −C⁻¹."""
-    config = experiments.Augmentation(n_spins=5, n_observed=2000, seed=4)
+    config = worlds.Augmentation(n_spins=5, n_observed=2000, seed=4)
     truth = ising.gaussian(5, 0.5, 0.5, rng=np.random.default_rng(5))
     observed = sampling.sample(truth, 2000, rng=np.random.default_rng(6))
-    monkeypatch.setattr(experiments.Augmentation, "truth", lambda self: truth)
-    monkeypatch.setattr(experiments.Augmentation, "samples", lambda self: [observed, observed])
+    monkeypatch.setattr(worlds.Augmentation, "truth", lambda self: truth)
+    monkeypatch.setattr(worlds.Augmentation, "samples", lambda self: [observed, observed])
     arrays = {"truth": truth.to_vector(), "observed": truth.to_vector() + 0.1}
-    run = store.Run(experiments.describe(config), arrays, {})
+    run = store.Run(worlds.describe(config), arrays, {})
     inverse = np.linalg.inv(np.cov(observed.T, bias=True))
     couplings = -(inverse - np.diag(np.diag(inverse)))
     fields = np.arctanh(observed.mean(0)) - couplings @ observed.mean(0)
@@ -371,8 +372,8 @@ def test_rivals_are_fitted_to_the_observed_samples_of_the_run(monkeypatch):
 
 def test_times_are_those_that_the_run_has_measured():
     made_up = {"erasure": 8.0, "pseudolikelihood_bare": 9.0, "mean_field": 2.0, "tap": 80.0}
-    seconds = np.array([made_up.get(name, np.nan) for name in experiments.METHODS])
-    run = store.Run(experiments.describe(experiments.Rivals()), {"seconds": seconds}, {})
+    seconds = np.array([made_up.get(name, np.nan) for name in extensions.METHODS])
+    run = store.Run(worlds.describe(worlds.Rivals()), {"seconds": seconds}, {})
     rivals = {"pseudolikelihood_bare": "pseudolikelihood", "mean_field": "mean field", "tap": "TAP"}
     expected = {"pseudolikelihood": False, "mean field": True, "TAP": False}
     assert claims.slower_than_rivals(run, rivals) == expected
@@ -380,7 +381,7 @@ def test_times_are_those_that_the_run_has_measured():
 
 def test_scores_of_missing_neurons_by_hand():
     """Two test samples, 2 or 4 missing: counts of spikes found, missed, invented, and of silence kept."""
-    config = experiments.FairRetina(n_spins=6, missing_counts=(2, 4))
+    config = worlds.FairRetina(n_spins=6, missing_counts=(2, 4))
     counts = np.zeros((2, 4, 2, 4, 2), dtype=np.uint8)  # numbers, models, rules, kinds, samples
     counts[0, 3, 0] = [[1, 0], [0, 1], [0, 0], [1, 1]]  # pseudolikelihood: finds 1 of 2 spikes, invents none
     counts[0, 2, 0] = [[0, 0], [1, 1], [1, 0], [0, 1]]  # augmented: finds none, invents one
@@ -389,7 +390,7 @@ def test_scores_of_missing_neurons_by_hand():
     loss = np.zeros((2, 4, 2))
     loss[0, 2], loss[1, 2] = [1.0, 2.0], [4.0, 8.0]
     loss[0, 0] = [1.0, 1.0]
-    run = store.Run(experiments.describe(config), {"counts": counts, "log_loss": loss}, {})
+    run = store.Run(worlds.describe(config), {"counts": counts, "log_loss": loss}, {})
     pair = {"one": "pseudolikelihood", "other": "augmented"}
     assert claims.score_difference(run, **pair, score="recall") == {"2 missing": 50, "4 missing": 0}
     assert claims.score_difference(run, **pair, score="accuracy") == {"2 missing": 50, "4 missing": 0}

@@ -7,21 +7,20 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from ising_lib import __main__ as cli
-from ising_lib import experiments, notebooks, store
+from ising_book import cli, execute, store, worlds
 
 NAME = "fig08_inference_quality"
 
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The calls of ``notebooks.execute`` that a command makes, instead of an execution."""
+    """The calls of ``execute.execute`` that a command makes, instead of an execution."""
     seen = []
 
     def execute(name, output, values=None, **options):
         seen.append((name, str(output), values))
 
-    monkeypatch.setattr(notebooks, "execute", execute)
+    monkeypatch.setattr(execute, "execute", execute)
     return seen
 
 
@@ -43,7 +42,7 @@ def test_unknown_notebook_is_refused_with_the_nearest(calls):
     line = refusal("fig08_inference_qualty")
     assert "unknown notebook 'fig08_inference_qualty'" in line
     assert f"the nearest is '{NAME}'" in line
-    assert all(name in line for name in notebooks.names())
+    assert all(name in line for name in execute.names())
     assert calls == []
 
 
@@ -69,7 +68,7 @@ def test_unknown_preset_is_refused_with_the_nearest(calls):
 def test_wrong_type_is_refused_with_an_example(calls, assignment):
     key, _, value = assignment.partition("=")
     line = refusal(NAME, "-p", assignment)
-    default = notebooks.parameters(NAME)[key]
+    default = execute.parameters(NAME)[key]
     assert line.endswith(f"{key} must be {type(default).__name__} like {default!r}, got {value!r}")
     assert calls == []
 
@@ -126,13 +125,13 @@ def test_preset_gives_the_parameters_that_the_notebook_has_and_p_goes_first(call
     assert output == "there.ipynb"
     assert values["n_spins"] == 7
     assert values["preset"] == "quick"
-    assert set(values) <= set(notebooks.parameters(NAME))
+    assert set(values) <= set(execute.parameters(NAME))
     assert "n_missing" not in values  # a parameter of another notebook
 
 
 def test_html_writes_a_page_beside_the_notebook(calls, monkeypatch, tmp_path):
     pages = []
-    monkeypatch.setattr(notebooks, "write_page", lambda notebook, path: pages.append(path))
+    monkeypatch.setattr(execute, "write_page", lambda notebook, path: pages.append(path))
     result = run("fig08", "--html", "-o", tmp_path / "a.ipynb")
     assert pages == [tmp_path / "a.html"]
     assert result.stdout.split() == [str(tmp_path / "a.ipynb"), str(tmp_path / "a.html")]
@@ -150,7 +149,7 @@ def test_a_failing_execution_is_one_line_and_status_1(monkeypatch, capsys):
     def execute(*_, **__):
         raise RuntimeError("Traceback (most recent call last):\n  many lines\n\nNotMixed: raise thin\n")
 
-    monkeypatch.setattr(notebooks, "execute", execute)
+    monkeypatch.setattr(execute, "execute", execute)
     assert end(monkeypatch, capsys, "run", "fig08") == (1, "error: RuntimeError: NotMixed: raise thin\n")
 
 
@@ -158,7 +157,7 @@ def test_a_failure_without_words_is_named(monkeypatch, capsys):
     def execute(*_, **__):
         raise KeyError
 
-    monkeypatch.setattr(notebooks, "execute", execute)
+    monkeypatch.setattr(execute, "execute", execute)
     assert end(monkeypatch, capsys, "run", "fig08") == (1, "error: KeyError: KeyError\n")
 
 
@@ -172,23 +171,23 @@ def test_list_lists_notebooks_with_their_parameters():
     result = CliRunner().invoke(cli.app, ["list"])
     assert result.exit_code == 0, result.exception
     lines = result.stdout.splitlines()
-    assert [line for line in lines if not line.startswith(" ")] == notebooks.names()
+    assert [line for line in lines if not line.startswith(" ")] == execute.names()
     after = lines[lines.index(NAME) + 1 :]
-    expected = [f"    {key} = {value!r}" for key, value in notebooks.parameters(NAME).items()]
+    expected = [f"    {key} = {value!r}" for key, value in execute.parameters(NAME).items()]
     assert after[: len(expected)] == expected
 
 
 def test_refresh_refreshes_what_it_is_told_or_everything(monkeypatch):
     """And then the pages that are made of all runs."""
     refreshed, pages = [], []
-    monkeypatch.setattr(notebooks, "refresh", refreshed.append)
-    monkeypatch.setattr(notebooks, "write_costs", lambda: pages.append("runs"))
-    monkeypatch.setattr(notebooks, "write_claims", lambda: pages.append("claims"))
+    monkeypatch.setattr(execute, "refresh", refreshed.append)
+    monkeypatch.setattr(execute, "write_costs", lambda: pages.append("runs"))
+    monkeypatch.setattr(execute, "write_claims", lambda: pages.append("claims"))
     assert CliRunner().invoke(cli.app, ["refresh", "fig08"]).exit_code == 0
     assert (refreshed, pages) == ([NAME], ["runs", "claims"])
     refreshed.clear()
     assert CliRunner().invoke(cli.app, ["refresh"]).exit_code == 0
-    assert refreshed == notebooks.names()
+    assert refreshed == execute.names()
     assert CliRunner().invoke(cli.app, ["refresh", "fig99"]).exit_code == 2
 
 
@@ -203,13 +202,13 @@ def test_results_lists_stored_runs_with_their_cost(monkeypatch, tmp_path):
 
 
 def test_build_prints_the_page_to_open(monkeypatch, tmp_path):
-    monkeypatch.setattr(notebooks, "render", lambda: tmp_path / "index.html")
+    monkeypatch.setattr(execute, "render", lambda: tmp_path / "index.html")
     result = CliRunner().invoke(cli.app, ["build"])
     assert (result.exit_code, result.stdout) == (0, f"The book: {(tmp_path / 'index.html').as_uri()}\n")
 
 
 def test_a_book_that_is_not_rendered_is_status_1(monkeypatch, capsys):
-    monkeypatch.setattr(notebooks.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 2))
+    monkeypatch.setattr(execute.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 2))
     status, text = end(monkeypatch, capsys, "build")
     assert status == 1
     assert text.startswith("error: RuntimeError: the book was not rendered")
@@ -219,14 +218,14 @@ def test_compute_publishes_the_run_of_a_config(tmp_path, monkeypatch):
     """A job of the sweeps: config in, published file out; what is stored is not computed again."""
     monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ISING_LIB_RESULTS", str(tmp_path / "results"))
-    config = experiments.Augmentation(n_spins=5, n_observed=50)
-    monkeypatch.setattr(experiments.Augmentation, "compute", lambda config, progress: {"x": 1})
-    plain = experiments.describe(config)
+    config = worlds.Augmentation(n_spins=5, n_observed=50)
+    monkeypatch.setattr(worlds.Augmentation, "compute", lambda config, progress: {"x": 1})
+    plain = worlds.describe(config)
     result = CliRunner().invoke(cli.app, ["compute", json.dumps(plain)])
     target = tmp_path / "results" / f"{store.key(plain)}.npz"
     assert (result.exit_code, result.stdout.strip()) == (0, str(target))
     assert store.read(target)["x"] == 1
-    monkeypatch.setattr(experiments.Augmentation, "compute", None)
+    monkeypatch.setattr(worlds.Augmentation, "compute", None)
     assert CliRunner().invoke(cli.app, ["compute", json.dumps(plain)]).exit_code == 0
 
 
@@ -234,16 +233,16 @@ def test_plan_lists_each_run_once_with_its_figures(monkeypatch, tmp_path):
     """Two figures share a run; what is stored is said; parameters reach the notebooks."""
     monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path))
     monkeypatch.setenv("ISING_LIB_RESULTS", "")
-    configs = [experiments.Augmentation(seed=seed) for seed in (0, 1)]
-    keys = [store.key(experiments.describe(config)) for config in configs]
-    store.write(experiments.describe(configs[1]), {"a": 1.0}, {})
+    configs = [worlds.Augmentation(seed=seed) for seed in (0, 1)]
+    keys = [store.key(worlds.describe(config)) for config in configs]
+    store.write(worlds.describe(configs[1]), {"a": 1.0}, {})
     asked = []
 
     def planned(name, values):
         asked.append((name, values))
         return configs if name.startswith("fig07") else configs[1:]
 
-    monkeypatch.setattr(notebooks, "plan", planned)
+    monkeypatch.setattr(execute, "plan", planned)
     arguments = ["plan", "fig07", "fig08", "--preset", "quick", "-p", "n_spins=7"]
     result = CliRunner().invoke(cli.app, arguments)
     assert result.exit_code == 0, (result.output, result.exception)
@@ -256,4 +255,4 @@ def test_plan_lists_each_run_once_with_its_figures(monkeypatch, tmp_path):
     assert all((values["n_spins"], values["preset"]) == (7, "quick") for _, values in asked)
     asked.clear()
     CliRunner().invoke(cli.app, ["plan"])
-    assert [name for name, _ in asked] == notebooks.names()
+    assert [name for name, _ in asked] == execute.names()

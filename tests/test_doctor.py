@@ -10,8 +10,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from ising_lib import __main__ as cli
-from ising_lib import datasets, ddpm, doctor, pdf, store
+from ising_book import cli, doctor, pdf, store
+from ising_lib import datasets, ddpm
 
 
 @pytest.fixture(autouse=True)

@@ -12,23 +12,11 @@ import pytest
 from tqdm import tqdm
 
 import ising_lib
-from ising_lib import (
-    datasets,
-    denoisers,
-    erasure,
-    estimators,
-    experiments,
-    imputation,
-    ising,
-    metrics,
-    provenance,
-    sampling,
-    stopping,
-    store,
-)
+from ising_book import extensions, monitors, provenance, runs, store, walk, worlds
+from ising_lib import datasets, denoisers, erasure, estimators, imputation, ising, metrics, sampling, stopping
 
 ROOT = Path(__file__).parent.parent
-TRAINING = experiments.Training(
+TRAINING = worlds.Training(
     n_iterations=24,
     n_checkpoints=3,
     n_monitor=100,
@@ -38,7 +26,7 @@ TRAINING = experiments.Training(
     n_noise_levels=20,
     precision="float32",
 )
-CONFIG = experiments.Augmentation(n_spins=6, n_observed=200, training=TRAINING)
+CONFIG = worlds.Augmentation(n_spins=6, n_observed=200, training=TRAINING)
 L = 21  # parameters of six spins
 
 
@@ -75,7 +63,7 @@ def arrays(computed):
 @pytest.fixture
 def computes_at_once(arrays, monkeypatch):
     """For tests of what happens around the computation."""
-    monkeypatch.setattr(experiments.Augmentation, "compute", lambda config, progress: arrays)
+    monkeypatch.setattr(worlds.Augmentation, "compute", lambda config, progress: arrays)
 
 
 def changed(config=CONFIG, **values):
@@ -126,7 +114,7 @@ def test_arrays_are_those_of_the_docstring(arrays):
 
 
 def test_arrays_agree_with_each_other(arrays):
-    np.testing.assert_array_equal(arrays["iterations"], TRAINING.checkpoints())
+    np.testing.assert_array_equal(arrays["iterations"], monitors.checkpoints(TRAINING))
     np.testing.assert_array_equal(arrays["sizes"], [10, 20, 67, 200])
     np.testing.assert_array_equal(arrays["by_size"][-1], arrays["augmented"])
     # the run keeps these augmented samples, so the fit can be made again from them
@@ -146,14 +134,14 @@ def test_arrays_agree_with_each_other(arrays):
 
 def test_observed_side_is_recomputed_from_its_named_streams(arrays):
     """Truth, samples and fit, spelled out as a notebook would: the run holds exactly these."""
-    truth = ising.gaussian(6, 1.0, 1.0, rng=experiments.stream(0, "truth"))
+    truth = ising.gaussian(6, 1.0, 1.0, rng=worlds.stream(0, "truth"))
     observed, test = (
-        sampling.sample(truth, 200, rng=experiments.stream(0, name)) for name in ("observed", "test")
+        sampling.sample(truth, 200, rng=worlds.stream(0, name)) for name in ("observed", "test")
     )
     fit = erasure.fit(observed)
     np.testing.assert_array_equal(arrays["truth"], truth.to_vector())
     np.testing.assert_array_equal(arrays["observed"], fit.model.to_vector())
-    for mine, theirs in zip((observed, test), CONFIG.samples(), strict=True):
+    for mine, theirs in zip((observed, test), walk.samples(CONFIG), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     distances = [min((row != other).sum() for other in observed) for row in test]
     np.testing.assert_allclose(arrays["test_distances"], np.bincount(distances, minlength=7) / 200)
@@ -168,7 +156,7 @@ def test_progress_counts_updates(computed):
 
 def test_the_same_config_gives_the_same_bits(arrays):
     """Computed a second time, stored in a fresh cache, and read again."""
-    run = experiments.run(CONFIG)
+    run = runs.run(CONFIG)
     assert set(run.arrays) == set(arrays)
     assert all(run[name].tobytes() == np.asarray(array).tobytes() for name, array in arrays.items())
 
@@ -208,7 +196,7 @@ def test_stop_ends_the_training_at_the_crossing(crossing_at, monkeypatch):
     monkeypatch.setattr(stopping, "crossing", crossing)
     progress = Silent()
     stopped, whole = changed(stop=True).compute(progress), CONFIG.compute(Silent())
-    checkpoints = TRAINING.checkpoints()
+    checkpoints = monitors.checkpoints(TRAINING)
     assert progress.updates == checkpoints[crossing_at]
     np.testing.assert_array_equal(stopped["iterations"], checkpoints[: crossing_at + 1])
     np.testing.assert_array_equal(whole["iterations"], checkpoints)
@@ -234,8 +222,8 @@ def test_without_a_crossing_the_last_network_is_used(monkeypatch):
 @pytest.mark.parametrize("n_iterations", [1, 7, 1999, 16_000])
 @pytest.mark.parametrize("n_checkpoints", [1, 2, 16])
 def test_checkpoints_rise_to_the_end(n_iterations, n_checkpoints):
-    training = experiments.Training(n_iterations=n_iterations, n_checkpoints=n_checkpoints)
-    checkpoints = training.checkpoints()
+    training = worlds.Training(n_iterations=n_iterations, n_checkpoints=n_checkpoints)
+    checkpoints = monitors.checkpoints(training)
     assert checkpoints[-1] == n_iterations
     assert checkpoints[0] >= 1
     assert (np.diff(checkpoints) > 0).all()
@@ -243,80 +231,80 @@ def test_checkpoints_rise_to_the_end(n_iterations, n_checkpoints):
 
 
 def test_checkpoints_of_the_thesis_are_evenly_spaced_in_the_logarithm():
-    checkpoints = experiments.Training().checkpoints()
-    assert (len(checkpoints), checkpoints[0]) == (13, experiments.FIRST_CHECKPOINT)
+    checkpoints = monitors.checkpoints(worlds.Training())
+    assert (len(checkpoints), checkpoints[0]) == (13, monitors.FIRST_CHECKPOINT)
     # rounding moves an iteration by at most a half: the ratio of two neighbours by 0.5/250 + 0.5/250
     np.testing.assert_allclose(checkpoints[1:] / checkpoints[:-1], 2**0.5, rtol=0.004)
 
 
 def test_streams_do_not_depend_on_the_order_they_are_asked_for():
-    first = {name: experiments.stream(3, name).random(4).tolist() for name in ("a", "b", "c")}
-    again = {name: experiments.stream(3, name).random(4).tolist() for name in ("c", "a", "b")}
+    first = {name: worlds.stream(3, name).random(4).tolist() for name in ("a", "b", "c")}
+    again = {name: worlds.stream(3, name).random(4).tolist() for name in ("c", "a", "b")}
     assert first == again
 
 
 def test_streams_of_other_names_and_seeds_differ():
     names = ["truth", "observed", "test", "initial weights", "training", "augmented", "split", "missing"]
     names += [f"look {n}" for n in range(1, 300)]
-    drawn = {experiments.stream(seed, name).random() for name in names for seed in range(3)}
+    drawn = {worlds.stream(seed, name).random() for name in names for seed in range(3)}
     assert len(drawn) == 3 * len(names)
 
 
 def test_a_stored_run_is_read_and_not_computed(computes_at_once, monkeypatch):
-    run = experiments.run(CONFIG)
+    run = runs.run(CONFIG)
 
     def compute(self, progress):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(experiments.Augmentation, "compute", compute)
-    again = experiments.run(CONFIG)
+    monkeypatch.setattr(worlds.Augmentation, "compute", compute)
+    again = runs.run(CONFIG)
     assert (again.config, again.provenance) == (run.config, run.provenance)
     assert differ(run, again, run.arrays) == []
-    assert experiments.run_all([CONFIG, CONFIG], jobs=2)[1].provenance == run.provenance
+    assert runs.find_or_compute([CONFIG, CONFIG], jobs=2)[1].provenance == run.provenance
     with pytest.raises(AssertionError, match="computed again"):
-        experiments.run(changed(n_augmented=201))
+        runs.run(changed(n_augmented=201))
 
 
 def test_publishing_copies_the_runs_that_are_used(computes_at_once, tmp_path, monkeypatch):
     monkeypatch.setenv("ISING_LIB_RESULTS", str(tmp_path / "results"))
-    experiments.run(CONFIG)
+    runs.run(CONFIG)
     assert not (tmp_path / "results").exists()
     monkeypatch.setenv("ISING_LIB_PUBLISH", "1")
-    experiments.run(CONFIG)
+    runs.run(CONFIG)
     published = [path.stem for path in (tmp_path / "results").iterdir()]
-    assert published == [store.key(experiments.describe(CONFIG))]
+    assert published == [store.key(worlds.describe(CONFIG))]
 
 
 def test_describe_is_plain_data_with_every_field():
-    plain = experiments.describe(CONFIG)
+    plain = worlds.describe(CONFIG)
     assert json.loads(json.dumps(plain)) == plain
     assert set(plain) == {"experiment", "version", *(f.name for f in dataclasses.fields(CONFIG))}
     assert set(plain["training"]) == {f.name for f in dataclasses.fields(TRAINING)}
     assert plain["experiment"] == "augmentation"
 
 
-PLAIN = [CONFIG, experiments.Retina(seed=3, training=TRAINING), experiments.HeldOut(training=TRAINING)]
+PLAIN = [CONFIG, worlds.Retina(seed=3, training=TRAINING), worlds.HeldOut(training=TRAINING)]
 
 
 @pytest.mark.parametrize("config", PLAIN)
 def test_a_plain_config_comes_back(config):
-    plain = json.loads(json.dumps(experiments.describe(config)))
-    assert experiments.from_plain(plain) == config
+    plain = json.loads(json.dumps(worlds.describe(config)))
+    assert worlds.from_plain(plain) == config
 
 
 def test_planning_computes_nothing(monkeypatch):
-    monkeypatch.setattr(experiments.Augmentation, "compute", None)
+    monkeypatch.setattr(worlds.Augmentation, "compute", None)
     with experiments.planning(), pytest.raises(experiments.Planned) as planned:
-        experiments.run_all(config for config in [CONFIG])
+        runs.find_or_compute(config for config in [CONFIG])
     assert planned.value.configs == [CONFIG]
     with pytest.raises(TypeError, match="NoneType"):  # outside, it does compute
-        experiments.run_all([CONFIG])
+        runs.find_or_compute([CONFIG])
 
 
 def test_costs_name_every_run_once_with_its_figures(computes_at_once):
-    configs = experiments.with_seeds(CONFIG, [0, 1])
-    run = experiments.run(configs[0])
-    plains = [experiments.describe(config) for config in configs]
+    configs = worlds.with_seeds(CONFIG, [0, 1])
+    run = runs.run(configs[0])
+    plains = [worlds.describe(config) for config in configs]
     text = provenance.costs({"fig98_one": plains, "fig99_two": plains[:1], "fig97_none": []})
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
     assert [row[:2] for row in rows] == [
@@ -330,7 +318,7 @@ def test_costs_name_every_run_once_with_its_figures(computes_at_once):
 
 def test_costs_part_the_figures_of_the_thesis_from_the_extensions(monkeypatch):
     """A run that both show counts for the thesis; the clock's seconds count where a core's are missing."""
-    plains = [experiments.describe(config) for config in experiments.with_seeds(CONFIG, [0, 1, 2])]
+    plains = [worlds.describe(config) for config in worlds.with_seeds(CONFIG, [0, 1, 2])]
     clock, core = {"seconds": 7200.0}, {"seconds": 9000.0, "core_seconds": 3600.0}
     who = {"commit": "abc", "started": "2026-11-24T09:21:52+00:00"}
     stored = [
@@ -345,24 +333,24 @@ def test_costs_part_the_figures_of_the_thesis_from_the_extensions(monkeypatch):
 def test_configs_take_the_parameters_by_their_names():
     """Of the experiment and of its training, one config a seed; whatever else is there does not matter."""
     parameters = {"n_spins": 6, "n_observed": 200, "n_iterations": 24, "stop": True, "seeds": [4, 0]}
-    found = experiments.configs(experiments.Augmentation, {**parameters, "n_missing": 3, "preset": "quick"})
-    training = experiments.Training(n_iterations=24, stop=True)
-    expected = experiments.Augmentation(n_spins=6, n_observed=200, training=training)
-    assert found == experiments.with_seeds(expected, [4, 0])
-    [retina] = experiments.configs(experiments.Retina, {"n_test": 70, "seeds": [1]})
-    assert retina == experiments.Retina(n_test=70, seed=1)
+    found = worlds.from_parameters(worlds.Augmentation, {**parameters, "n_missing": 3, "preset": "quick"})
+    training = worlds.Training(n_iterations=24, stop=True)
+    expected = worlds.Augmentation(n_spins=6, n_observed=200, training=training)
+    assert found == worlds.with_seeds(expected, [4, 0])
+    [retina] = worlds.from_parameters(worlds.Retina, {"n_test": 70, "seeds": [1]})
+    assert retina == worlds.Retina(n_test=70, seed=1)
     with pytest.raises(ValueError, match="n_spins must be at least 2"):
-        experiments.configs(experiments.Retina, {"n_spins": 1, "seeds": [1]})
+        worlds.from_parameters(worlds.Retina, {"n_spins": 1, "seeds": [1]})
 
 
 def test_with_seeds_changes_nothing_else():
-    configs = experiments.with_seeds(CONFIG, [4, 2])
+    configs = worlds.with_seeds(CONFIG, [4, 2])
     assert [config.seed for config in configs] == [4, 2]
     assert dataclasses.replace(configs[0], seed=0) == CONFIG
 
 
 def test_provenance_says_who_computed_it(computes_at_once):
-    record = experiments.run(CONFIG).provenance
+    record = runs.run(CONFIG).provenance
     assert set(record) == {
         *("ising_lib", "commit", "machine", "python", "numpy", "torch", "precision", "started"),
         *("seconds", "core_seconds"),
@@ -395,12 +383,12 @@ def some_run(config):
     started = "2024-08-01T10:00:00+00:00"
     who = {"ising_lib": "1.2.3", "commit": f"c0ffee{config.seed}", "machine": "a machine"}
     cost = {"precision": "float32", "started": started, "seconds": 12.4}
-    return store.Run(experiments.describe(config), {}, who | cost)
+    return store.Run(worlds.describe(config), {}, who | cost)
 
 
 def test_table_names_runs_commit_and_parameters():
     """Read back as a table, column by column."""
-    runs = [some_run(config) for config in experiments.with_seeds(CONFIG, [0, 1])]
+    runs = [some_run(config) for config in worlds.with_seeds(CONFIG, [0, 1])]
     text = provenance.table(runs, "fig99_nothing")
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
@@ -423,9 +411,9 @@ def test_table_says_when_sizes_are_not_those_of_the_thesis():
 
 def test_run_all_computes_side_by_side_and_keeps_the_order(arrays, monkeypatch):
     """Two spawned processes compute; seed 2 is stored already; bits are those of this process."""
-    configs = experiments.with_seeds(CONFIG, [1, 2, 0])
-    store.write(experiments.describe(configs[1]), {"marker": 5}, {"seconds": 0})
-    runs = experiments.run_all(configs, jobs=2)
+    configs = worlds.with_seeds(CONFIG, [1, 2, 0])
+    store.write(worlds.describe(configs[1]), {"marker": 5}, {"seconds": 0})
+    runs = runs.find_or_compute(configs, jobs=2)
     assert [run.config["seed"] for run in runs] == [1, 2, 0]
     assert runs[1]["marker"] == 5
     assert differ(runs[2], arrays, arrays) == []
@@ -442,14 +430,14 @@ def fabricated_recording(monkeypatch, rng):
 
 
 def test_retina_run_holds_no_samples(fabricated_recording):
-    config = experiments.Retina(n_spins=5, n_observed=150, n_test=70, training=TRAINING)
-    run = experiments.run(config)
+    config = worlds.Retina(n_spins=5, n_observed=150, n_test=70, training=TRAINING)
+    run = runs.run(config)
     assert "truth" not in run.arrays
     assert "augmented" in run.arrays
     assert all(array.dtype != np.int8 for array in run.arrays.values())
     assert not {150, 70} & {size for array in run.arrays.values() for size in array.shape}
-    observed, test = config.samples()
-    again, _ = config.samples()
+    observed, test = walk.samples(config)
+    again, _ = walk.samples(config)
     np.testing.assert_array_equal(observed, again)
     assert (observed.shape, test.shape) == ((150, 5), (70, 5))
     np.testing.assert_array_equal(run["observed"], erasure.fit(observed).model.to_vector())
@@ -461,27 +449,27 @@ def test_retina_run_holds_no_samples(fabricated_recording):
     assert metrics.nearest_distance(test, observed).min() == 0
 
 
-FAIR = experiments.FairRetina(
+FAIR = worlds.FairRetina(
     n_spins=5, n_observed=150, n_test=70, seed=1, training=TRAINING, missing_counts=[2, 4]
 )
 
 
 def test_fair_retina_scores_the_models_of_the_retina_run(fabricated_recording, cache):
     """Each count and each sum again, from the models and the samples, by functions for whole arrays."""
-    run = experiments.run(FAIR)
-    plain = experiments.Retina(n_spins=5, n_observed=150, n_test=70, seed=1, training=TRAINING)
-    fitted = store.find(experiments.describe(plain))
+    run = runs.run(FAIR)
+    plain = worlds.Retina(n_spins=5, n_observed=150, n_test=70, seed=1, training=TRAINING)
+    fitted = store.find(worlds.describe(plain))
     assert fitted is not None, "it trains nothing of its own"
-    observed, test = plain.samples()
+    observed, test = walk.samples(plain)
     rival = estimators.pseudolikelihood(observed, FAIR.ridge).model
     others = {"independent": imputation.independent_model(observed), "pseudolikelihood": rival}
     assert run["n_silent"] == (observed.mean(0) < 0).sum()
     for k, n in enumerate((2, 4)):
-        mask = imputation.random_mask(test.shape, n, rng=experiments.stream(1, "missing"))
+        mask = imputation.random_mask(test.shape, n, rng=worlds.stream(1, "missing"))
         hidden = np.where(mask, 0, test)
-        for b, name in enumerate(experiments.FAIR_MODELS):
+        for b, name in enumerate(extensions.FAIR_MODELS):
             model = others.get(name) or fitted.model(name)
-            for r, rule in enumerate(experiments.RULES):
+            for r, rule in enumerate(extensions.RULES):
                 expected = metrics.recovery(test, imputation.impute(model, hidden, rule), mask)
                 found = metrics.rates(*run["counts"][k, b, r].sum(-1))
                 assert found["accuracy"] == pytest.approx(expected.accuracy)
@@ -497,9 +485,9 @@ def test_fair_retina_scores_the_models_of_the_retina_run(fabricated_recording, c
 
 def test_fair_retina_holds_no_samples(fabricated_recording):
     """Nothing in it is as wide as the spins, known or missing."""
-    run = experiments.run(FAIR)
+    run = runs.run(FAIR)
     assert all(array.dtype != np.int8 for array in run.arrays.values())
-    n_bins = len(experiments.ODDS_EDGES) - 1
+    n_bins = len(extensions.ODDS_EDGES) - 1
     shapes = {name: array.shape for name, array in run.arrays.items()}
     expected = {"counts": (2, 4, 2, 4, 70), "log_loss": (2, 4, 70), "odds": (2, 4, 2, n_bins), "n_silent": ()}
     assert shapes == expected
@@ -507,33 +495,33 @@ def test_fair_retina_holds_no_samples(fabricated_recording):
 
 def test_costs_of_a_run_that_trains_nothing(fabricated_recording):
     configs = [FAIR.retina(), FAIR]
-    experiments.run(FAIR)
-    text = provenance.costs({"ext99_both": [experiments.describe(config) for config in configs]})
+    runs.run(FAIR)
+    text = provenance.costs({"ext99_both": [worlds.describe(config) for config in configs]})
     assert "2 of 2 runs are stored" in text
     rows = {line.split("`")[1]: line.split(" | ")[6] for line in text.splitlines() if line.startswith("| `")}
-    keys = [store.key(experiments.describe(config)) for config in configs]
+    keys = [store.key(worlds.describe(config)) for config in configs]
     assert rows == {keys[0]: "24", keys[1]: "–"}
 
 
 def test_fair_retina_is_one_run_however_its_numbers_are_given():
-    plain = json.loads(json.dumps(experiments.describe(FAIR)))
-    assert experiments.from_plain(plain) == FAIR
+    plain = json.loads(json.dumps(worlds.describe(FAIR)))
+    assert worlds.from_plain(plain) == FAIR
     assert FAIR.missing_counts == (2, 4)
-    assert store.key(experiments.describe(FAIR)) == store.key(plain)
+    assert store.key(worlds.describe(FAIR)) == store.key(plain)
     with pytest.raises(ValueError, match="missing_counts must be from 1 to 5, got 6"):
         dataclasses.replace(FAIR, missing_counts=[2, 6])
     with pytest.raises(ValueError, match="missing_counts must be from 1 to 20, got 21"):
-        experiments.FairRetina(missing_counts=(21,))
+        worlds.FairRetina(missing_counts=(21,))
 
 
-CORRECTED = experiments.Corrected(n_spins=6, n_observed=300, seed=2, epsilons=[0.05, 0.8])
+CORRECTED = worlds.Corrected(n_spins=6, n_observed=300, seed=2, epsilons=[0.05, 0.8])
 
 
 def test_corrected_fits_the_samples_of_the_augmentation(cache):
     """Everything again, from the samples that an Augmentation with these numbers observes."""
-    run = experiments.run(CORRECTED)
-    twin = experiments.Augmentation(n_spins=6, n_observed=300, seed=2)
-    truth, spins = twin.truth(), twin.samples()[0]
+    run = runs.run(CORRECTED)
+    twin = worlds.Augmentation(n_spins=6, n_observed=300, seed=2)
+    truth, spins = walk.truth(twin), walk.samples(twin)[0]
     np.testing.assert_array_equal(run["truth"], truth.to_vector())
     for moments in ("linear", "tap"):
         auto = erasure.fit(spins, moments=moments)
@@ -549,14 +537,14 @@ def test_corrected_fits_the_samples_of_the_augmentation(cache):
     assert run["bound"] == pytest.approx(estimators.cramer_rao(truth, 300).sum() / 6, rel=0.05)
 
 
-HELD_OUT = experiments.HeldOut(n_spins=6, n_observed=201, seed=2, held_out=0.25, training=TRAINING)
+HELD_OUT = worlds.HeldOut(n_spins=6, n_observed=201, seed=2, held_out=0.25, training=TRAINING)
 
 
 def test_held_out_trains_without_a_part_of_the_observed_samples(monkeypatch):
     """All N are those of the Augmentation; what judges is the rest of them, in the place of test samples."""
-    twin = experiments.Augmentation(n_spins=6, n_observed=201, seed=2)
-    observed, test = twin.samples()
-    trained, kept = HELD_OUT.samples()
+    twin = worlds.Augmentation(n_spins=6, n_observed=201, seed=2)
+    observed, test = walk.samples(twin)
+    trained, kept = walk.samples(HELD_OUT)
     assert (len(trained), len(kept)) == (151, 50)
     np.testing.assert_array_equal(np.concatenate([trained, kept]), observed)
     seen = []
@@ -573,7 +561,7 @@ def test_held_out_trains_without_a_part_of_the_observed_samples(monkeypatch):
         np.testing.assert_array_equal(arrays[name], fit.model.to_vector())
     for name, spins in (("test_line", kept), ("observed_line", trained)):
         assert arrays[name] == stopping.energy_variance(spins, fits["observed"].model)
-    np.testing.assert_array_equal(arrays["truth"], twin.truth().to_vector())
+    np.testing.assert_array_equal(arrays["truth"], walk.truth(twin).to_vector())
 
 
 @pytest.mark.parametrize("share", [0.001, 0.999])
@@ -587,8 +575,8 @@ def test_held_out_leaves_samples_on_both_sides(share):
 def test_corrected_says_nan_where_a_fit_is_refused(cache):
     """Ten samples of six strongly coupled spins at ε = 0.05: no inverse of their correlations."""
     config = dataclasses.replace(CORRECTED, n_observed=10, coupling_scale=1.5)
-    run = experiments.run(config)
-    spins = config.samples()[0]
+    run = runs.run(config)
+    spins = walk.samples(config)[0]
     with pytest.raises(erasure.NotConverged):
         erasure.fit(spins, 0.05, moments="tap")
     assert np.isnan(run["tap_curve"][:, 0]).all()
@@ -596,16 +584,16 @@ def test_corrected_says_nan_where_a_fit_is_refused(cache):
 
 
 def test_corrected_is_one_run_however_its_numbers_are_given():
-    plain = json.loads(json.dumps(experiments.describe(CORRECTED)))
-    assert experiments.from_plain(plain) == CORRECTED
+    plain = json.loads(json.dumps(worlds.describe(CORRECTED)))
+    assert worlds.from_plain(plain) == CORRECTED
     assert CORRECTED.epsilons == (0.05, 0.8)
-    assert store.key(experiments.describe(CORRECTED)) == store.key(plain)
+    assert store.key(worlds.describe(CORRECTED)) == store.key(plain)
     with pytest.raises(ValueError, match=r"epsilons must be finite and in \(0.0, 1.0\), got 1.0"):
         dataclasses.replace(CORRECTED, epsilons=[1.0])
 
 
 def test_a_table_names_the_parameters_that_all_runs_share(cache):
-    runs = [experiments.run(c) for c in (CORRECTED, dataclasses.replace(CORRECTED, coupling_scale=0.5))]
+    runs = [runs.run(c) for c in (CORRECTED, dataclasses.replace(CORRECTED, coupling_scale=0.5))]
     assert "field_scale = 1.0" in provenance.table(runs, "ext99_two")
     assert "coupling_scale" not in provenance.table(runs, "ext99_two")
     assert "coupling_scale = 1.0" in provenance.table(runs[:1], "ext99_one")
@@ -631,7 +619,7 @@ def test_the_recording_is_not_tracked():
     assert not [name for name in tracked.splitlines() if name.endswith(".mat")]
 
 
-RIVALS = experiments.Rivals(
+RIVALS = worlds.Rivals(
     n_spins=6, n_observed=300, n_iterations=20, n_augmented=500, n_sampling_steps=5, seed=2
 )
 
@@ -642,8 +630,8 @@ def rivals():
 
 
 def test_rivals_see_the_samples_of_the_augmentation_with_the_same_numbers(rivals):
-    same = experiments.Augmentation(n_spins=6, n_observed=300, seed=2)
-    observed, test = same.samples()
+    same = worlds.Augmentation(n_spins=6, n_observed=300, seed=2)
+    observed, test = walk.samples(same)
     np.testing.assert_array_equal(rivals["truth"], same.truth().to_vector())
     for name, spins in (("erasure", observed), ("erasure_both", np.concatenate([observed, test]))):
         np.testing.assert_array_equal(rivals[name], erasure.fit(spins).model.to_vector())
@@ -653,7 +641,7 @@ def test_rivals_see_the_samples_of_the_augmentation_with_the_same_numbers(rivals
 
 
 def test_every_method_of_rivals_answers_once(rivals):
-    answers = np.array([rivals[name] for name in (*experiments.METHODS, "denoiser")])
+    answers = np.array([rivals[name] for name in (*extensions.METHODS, "denoiser")])
     assert answers.shape == (16, L)
     assert np.isfinite(answers).all()
     assert len(np.unique(answers.round(12), axis=0)) == 16  # no two of them are the same by mistake
@@ -662,7 +650,7 @@ def test_every_method_of_rivals_answers_once(rivals):
 
 def test_the_bound_of_rivals_is_cramer_and_rao_s(rivals):
     """Against enumeration; 200,000 draws make F, and its inverse, good to a few parts in a thousand."""
-    truth = RIVALS.truth()
+    truth = walk.truth(RIVALS)
     exact_bound = estimators.cramer_rao(truth, 300).sum() / 6
     assert rivals["bound"] == pytest.approx(exact_bound, rel=0.02)
 
@@ -671,7 +659,7 @@ def test_a_method_that_refuses_the_samples_is_named_and_leaves_nothing(monkeypat
     def refuse(spins):
         raise ValueError("a spin never changes")
 
-    monkeypatch.setitem(experiments.METHODS, "pseudolikelihood", (refuse, "observed"))
+    monkeypatch.setitem(extensions.METHODS, "pseudolikelihood", (refuse, "observed"))
     arrays = RIVALS.compute(tqdm(total=20, disable=True))
     assert np.isnan(arrays["pseudolikelihood"]).all()
     assert np.isnan(arrays["erasure_pseudo"]).all()  # nothing can be sampled from what was not found
@@ -681,7 +669,7 @@ def test_a_method_that_refuses_the_samples_is_named_and_leaves_nothing(monkeypat
 
 def test_rivals_from_a_pool_and_with_a_perceptron():
     config = dataclasses.replace(RIVALS, drawn="pool", denoiser="LogitMLP")
-    observed, test = config.samples()
+    observed, test = walk.samples(config)
     assert observed.shape == test.shape == (300, 6)
     assert (observed != test).any()
     arrays = config.compute(tqdm(total=20, disable=True))

@@ -3,19 +3,17 @@
 A change of the numbers on purpose: raise ``version`` of the experiment, then run this file as a script.
 """
 
-import os
-
 import numpy as np
 import pytest
 import torch
 from tqdm import tqdm
 
-from ising_lib import experiments, provenance, store
+from ising_book import provenance, runs, store, walk, worlds
 
-GOLDEN = experiments.Augmentation(
+GOLDEN = worlds.Augmentation(
     n_spins=8,
     n_observed=400,
-    training=experiments.Training(
+    training=worlds.Training(
         n_iterations=48,
         n_checkpoints=3,
         n_monitor=300,
@@ -28,11 +26,11 @@ GOLDEN = experiments.Augmentation(
 
 
 def test_a_small_run_equals_its_stored_twin():
-    plain = experiments.describe(GOLDEN)
+    plain = worlds.describe(GOLDEN)
     stored = store.read(store.results_folder() / f"{store.key(plain)}.npz")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    fresh = GOLDEN.compute(tqdm(disable=True))
+    fresh = walk.augmentation(GOLDEN, tqdm(disable=True))
     torch.set_num_threads(threads)
     np.testing.assert_allclose(fresh["truth"], stored["truth"], rtol=1e-12)
     here = provenance.machine(), torch.__version__
@@ -47,5 +45,5 @@ def test_a_small_run_equals_its_stored_twin():
 
 
 if __name__ == "__main__":
-    os.environ["ISING_LIB_PUBLISH"] = "1"
-    experiments.run(GOLDEN)
+    runs.run(GOLDEN)
+    store.publish(worlds.describe(GOLDEN))

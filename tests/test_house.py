@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import ising_lib
-from ising_lib import store
+from ising_book import store
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -140,7 +140,7 @@ def test_modules_are_listed_and_load_on_first_use():
     public = [name for name in ORDER if not name.startswith("_") and name not in ("notebooks", "pdf")]
     assert sorted(public) == sorted(ising_lib.__all__)
     assert set(public) <= set(dir(ising_lib))
-    assert ising_lib.store is store
+    assert ising_book.store is store
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = ising_lib.nonsense
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from ising_lib import exact, imputation, ising, metrics, store
+from ising_book import store
+from ising_lib import exact, imputation, ising, metrics
 
 ROUNDING = 1e-13  # a few hundred terms of order 1 in double precision
 

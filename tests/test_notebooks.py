@@ -14,7 +14,7 @@ import papermill
 import pytest
 import yaml
 
-from ising_lib import experiments, notebooks, provenance, store
+from ising_book import execute, provenance, store, worlds
 from tests.test_golden import GOLDEN
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +45,7 @@ def parameters_cell(name):
 
 
 def test_every_notebook_is_named_after_its_figure():
-    assert notebooks.names() == NAMES
+    assert execute.names() == NAMES
     assert all(re.fullmatch(r"(fig|ext)\d\d_[a-z0-9_]+", name) for name in NAMES)
     twins = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert twins <= set(NAMES), "an executed notebook without its source"
@@ -80,7 +80,7 @@ def test_executed_notebook_is_stable(name):
     assert "papermill" not in notebook.metadata
     assert not any({"papermill", "execution", "ExecuteTime"} & set(cell.metadata) for cell in notebook.cells)
     path = ROOT / "notebooks" / f"{name}.ipynb"
-    assert nbformat.writes(notebooks.stable(notebook)).rstrip() == path.read_text().rstrip()
+    assert nbformat.writes(execute.stable(notebook)).rstrip() == path.read_text().rstrip()
 
 
 @each
@@ -89,13 +89,13 @@ def test_parameters_are_literals_in_one_cell(name):
     statements = ast.parse(parameters_cell(name).source).body
     assert all(isinstance(statement, ast.Assign) for statement in statements)
     found = {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
-    assert found == notebooks.parameters(name)
+    assert found == execute.parameters(name)
     assert found["preset"] == "thesis"
 
 
 @each
 def test_quick_preset_covers_every_size(name):
-    parameters = notebooks.parameters(name)
+    parameters = execute.parameters(name)
     sizes = {key for key in parameters if key.startswith("n_")} | {"preset", "seeds"} & set(parameters)
     assert sizes
     assert sizes <= set(PRESET)
@@ -104,7 +104,7 @@ def test_quick_preset_covers_every_size(name):
 
 
 def test_quick_preset_holds_nothing_else():
-    known = {key for name in NAMES for key in notebooks.parameters(name)}
+    known = {key for name in NAMES for key in execute.parameters(name)}
     assert set(PRESET) <= known
 
 
@@ -149,7 +149,7 @@ def test_the_book_shows_the_picture_of_the_notebook(name):
     data = [output.get("data", {}) for cell in code_cells(executed(name)) for output in cell.outputs]
     last = [entry["image/png"] for entry in data if "image/png" in entry][-1]
     picture = ROOT / "book" / "_static" / "figures" / f"{name}.png"
-    assert picture.read_bytes() == base64.b64decode(last) == notebooks.picture(executed(name))
+    assert picture.read_bytes() == base64.b64decode(last) == execute.picture(executed(name))
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -157,7 +157,7 @@ def test_the_book_shows_the_picture_of_the_notebook(name):
 def test_runs_that_a_notebook_names_are_published(name):
     notebook = executed(name)
     named = set(RUN.findall(nbformat.writes(notebook)))
-    uses_runs = any("experiments.run" in cell.source for cell in code_cells(notebook))
+    uses_runs = any("runs.run" in cell.source for cell in code_cells(notebook))
     assert bool(named) == uses_runs, "a notebook that uses runs says which"
     published = {path.stem for path in (ROOT / "notebooks" / "results").glob("*.npz")}
     assert named <= published
@@ -197,22 +197,22 @@ def small(tmp_path, monkeypatch):
     folder = tmp_path / "notebooks"
     folder.mkdir()
     (folder / "fig99_small.py").write_text(SMALL)
-    monkeypatch.setattr(notebooks, "FOLDER", folder)
+    monkeypatch.setattr(execute, "FOLDER", folder)
     return "fig99_small"
 
 
 def test_names_and_parameters_are_read_from_the_text(small):
-    assert notebooks.names() == [small]
+    assert execute.names() == [small]
     expected = {"n_spins": 4000, "seeds": [0, -1], "scale": 0.5, "name": "small"}
-    assert notebooks.parameters(small) == expected
+    assert execute.parameters(small) == expected
     with pytest.raises(ValueError, match="name must be one of 'fig99_small', got 'fig98'"):
-        notebooks.source("fig98")
+        execute.source("fig98")
 
 
 def test_source_is_the_same_at_every_call(small):
-    first, second = (nbformat.writes(notebooks.source(small)) for _ in range(2))
+    first, second = (nbformat.writes(execute.source(small)) for _ in range(2))
     assert first == second
-    notebook = notebooks.source(small)
+    notebook = execute.source(small)
     assert [cell["id"] for cell in notebook.cells] == ["cell-00", "cell-01", "cell-02"]
     assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "code"]
     assert all(cell.execution_count is None and not cell.outputs for cell in code_cells(notebook))
@@ -222,10 +222,10 @@ def test_source_is_the_same_at_every_call(small):
 WITH_RUNS = """
 
 # %%
-from ising_lib import experiments
+from ising_book import runs, worlds
 
-training = experiments.Training(n_iterations=n_spins)
-runs = experiments.run_all([experiments.Augmentation(seed=2, training=training)])
+training = worlds.Training(n_iterations=n_spins)
+runs = runs.find_or_compute([worlds.Augmentation(seed=2, training=training)])
 
 # %%
 raise RuntimeError("executed too far")
@@ -234,38 +234,38 @@ raise RuntimeError("executed too far")
 
 def test_plan_is_what_the_notebook_would_compute(small):
     """Nothing computed, nothing executed after the call, values in place of the notebook's own."""
-    assert notebooks.plan(small) == []
-    path = notebooks.FOLDER / f"{small}.py"
+    assert execute.plan(small) == []
+    path = execute.FOLDER / f"{small}.py"
     path.write_text(SMALL + WITH_RUNS)
-    [config] = notebooks.plan(small, {"n_spins": 7})
+    [config] = execute.plan(small, {"n_spins": 7})
     assert (config.seed, config.training.n_iterations) == (2, 7)
-    assert notebooks.plan(small)[0].training.n_iterations == 4000
+    assert execute.plan(small)[0].training.n_iterations == 4000
     path.write_text(SMALL + WITH_RUNS.replace("runs =", "if False:\n    runs =").partition("# %%\nraise")[0])
     with pytest.raises(ValueError, match="fig99_small ends without calling"):
-        notebooks.plan(small)
+        execute.plan(small)
 
 
 def test_plan_executes_where_the_notebook_does(small):
     """In the notebooks' folder, as papermill: files are found there."""
     where = WITH_RUNS.replace("runs =", f"open('{small}.py').close()\nruns =")
-    (notebooks.FOLDER / f"{small}.py").write_text(SMALL + where)
+    (execute.FOLDER / f"{small}.py").write_text(SMALL + where)
     before = os.getcwd()
-    assert len(notebooks.plan(small)) == 1
+    assert len(execute.plan(small)) == 1
     assert os.getcwd() == before
 
 
 def test_the_cost_page_is_what_the_runs_say():
     """Written by every refresh: each run of the plans, all of them stored."""
     page = (ROOT / "book" / "runs.md").read_text()
-    planned = {name: [experiments.describe(c) for c in notebooks.plan(name)] for name in NAMES}
+    planned = {name: [worlds.describe(c) for c in execute.plan(name)] for name in NAMES}
     assert page.endswith(provenance.costs(planned) + "\n")
     assert "not stored" not in page
 
 
 def test_the_store_holds_the_runs_of_the_book_and_the_golden_one():
-    planned = {store.key(experiments.describe(c)) for name in NAMES for c in notebooks.plan(name)}
+    planned = {store.key(worlds.describe(c)) for name in NAMES for c in execute.plan(name)}
     stored = {path.stem for path in (ROOT / "notebooks" / "results").glob("*.npz")}
-    assert stored - planned == {store.key(experiments.describe(GOLDEN))}
+    assert stored - planned == {store.key(worlds.describe(GOLDEN))}
 
 
 @each
@@ -274,19 +274,19 @@ def test_every_parameter_is_used(name):
     cells = [c.source for c in code_cells(text(name)) if "parameters" not in c.metadata.get("tags", [])]
     names = {node.id for node in ast.walk(ast.parse("\n".join(cells))) if isinstance(node, ast.Name)}
     fields = {"seeds"}
-    for kind in experiments.KINDS:
+    for kind in worlds.KINDS:
         if any(f"experiments.{kind.__name__}" in cell for cell in cells):
             own = {field.name for field in dataclasses.fields(kind)}
-            inside = dataclasses.fields(experiments.Training) if "training" in own else ()
+            inside = dataclasses.fields(worlds.Training) if "training" in own else ()
             fields |= own | {field.name for field in inside}
-    assert set(notebooks.parameters(name)) <= names | fields
+    assert set(execute.parameters(name)) <= names | fields
 
 
 @each
 def test_one_call_asks_for_all_runs(name):
     """The plan stops at the first call: a second one would be computed unplanned."""
-    calls = sum(cell.source.count("experiments.run") for cell in code_cells(text(name)))
-    assert calls == bool(notebooks.plan(name))
+    calls = sum(cell.source.count("runs.run") for cell in code_cells(text(name)))
+    assert calls == bool(execute.plan(name))
 
 
 def test_stable_removes_what_changes_and_nothing_else():
@@ -297,21 +297,21 @@ def test_stable_removes_what_changes_and_nothing_else():
     cell.outputs = [kept[0], output("stream", name="stderr", text="50 %|####"), kept[1]]
     notebook = nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_markdown_cell("text")])
     notebook.metadata = {"papermill": {"start_time": "now"}, "language_info": {"version": "3.11.2"}}
-    stable = notebooks.stable(notebook)
+    stable = execute.stable(notebook)
     assert stable.metadata == {"language_info": {"name": "python"}}
     assert [c["id"] for c in stable.cells] == ["cell-00", "cell-01"]
     assert stable.cells[0].metadata == {"tags": ["parameters"]}
     assert stable.cells[0].outputs == kept
     assert (stable.cells[0].source, stable.cells[0].execution_count) == ("print(1)", 1)
     once = nbformat.writes(stable)
-    assert nbformat.writes(notebooks.stable(stable)) == once
+    assert nbformat.writes(execute.stable(stable)) == once
 
 
 def test_two_executions_give_the_same_bytes(small, tmp_path):
     """Also from another folder of another name, and nothing but the notebook is left there."""
     outputs = [tmp_path / "a" / "out.ipynb", tmp_path / "b" / "deeper" / "other.ipynb"]
     values = {"seeds": [7]}
-    returned = [notebooks.execute(small, output, values, progress=False) for output in outputs]
+    returned = [execute.execute(small, output, values, progress=False) for output in outputs]
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
     assert list(outputs[0].parent.iterdir()) == [outputs[0]]
     notebook = nbformat.read(outputs[0], as_version=4)
@@ -322,7 +322,7 @@ def test_two_executions_give_the_same_bytes(small, tmp_path):
 def test_a_failing_notebook_leaves_no_output(small, tmp_path):
     folder = tmp_path / "out"
     with pytest.raises(papermill.PapermillExecutionError, match="n_spins must be positive"):
-        notebooks.execute(small, folder / "out.ipynb", {"n_spins": -1}, progress=False)
+        execute.execute(small, folder / "out.ipynb", {"n_spins": -1}, progress=False)
     assert list(folder.iterdir()) == []
 
 
@@ -341,7 +341,7 @@ def test_publishing_is_asked_for_during_the_execution_only(small, tmp_path, monk
     output.write_text("older")
     for publish in (True, False):
         with pytest.raises(RuntimeError, match="killed"):
-            notebooks.execute(small, output, publish=publish)
+            execute.execute(small, output, publish=publish)
     assert seen == ["1", None]
     assert "ISING_LIB_PUBLISH" not in os.environ
     assert output.read_text() == "older"
@@ -360,10 +360,10 @@ def test_output_is_replaced_as_a_whole(small, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", fail)
         with pytest.raises(OSError, match="disk full"):
-            notebooks.execute(small, output)
+            execute.execute(small, output)
     assert output.read_text() == "older"
-    notebooks.execute(small, output)
-    assert nbformat.read(output, as_version=4) == notebooks.source(small)
+    execute.execute(small, output)
+    assert nbformat.read(output, as_version=4) == execute.source(small)
 
 
 def test_picture_is_the_last_one():
@@ -372,13 +372,13 @@ def test_picture_is_the_last_one():
     cells = [new(outputs=[output("display_data", data={"image/png": p})]) for p in pictures]
     last = new(outputs=[output("stream", name="stdout", text="bye")])
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("text"), *cells, last])
-    assert notebooks.picture(notebook) == b"second"
+    assert execute.picture(notebook) == b"second"
 
 
 def test_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("a word to find")])
     page = tmp_path / "page.html"
-    notebooks.write_page(notebook, page)
+    execute.write_page(notebook, page)
     assert "a word to find" in page.read_text()
     before = page.read_bytes()
 
@@ -387,6 +387,6 @@ def test_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        notebooks.write_page(nbformat.v4.new_notebook(), page)
+        execute.write_page(nbformat.v4.new_notebook(), page)
     assert page.read_bytes() == before
     assert list(tmp_path.iterdir()) == [page]

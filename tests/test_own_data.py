@@ -10,8 +10,7 @@ import scipy.io
 import scipy.sparse
 from typer.testing import CliRunner
 
-from ising_lib import __main__ as cli
-from ising_lib import own_data
+from ising_book import cli, own_data
 
 N, M = 60, 4
 

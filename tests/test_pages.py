@@ -20,8 +20,8 @@ import yaml
 from matplotlib import pyplot as plt
 from matplotlib.testing.compare import compare_images
 
-from ising_lib import __main__ as cli
-from ising_lib import exact, notebooks
+from ising_book import cli, execute
+from ising_lib import exact
 from ising_lib.ising import IsingModel
 
 ROOT = Path(__file__).parent.parent
@@ -309,7 +309,7 @@ def test_commands_of_a_page_would_be_understood(page):
         elif program == "papermill":
             source, _, *options = arguments
             assert (ROOT / source).is_file()
-            known = notebooks.parameters(Path(source).stem)
+            known = execute.parameters(Path(source).stem)
             pairs = list(itertools.pairwise(options))
             assert {name for flag, name in pairs if flag == "-p"} <= set(known)
             assert all((ROOT / path).is_file() for flag, path in pairs if flag == "-f")

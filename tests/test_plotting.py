@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.animation import FuncAnimation
 
-from ising_lib import plotting
+from ising_book import style
 
 mpl.use("agg")
 
@@ -24,15 +24,15 @@ def animation(n_frames=3):
 
 
 def test_player_is_the_same_at_every_call_and_needs_no_network():
-    first, second = (plotting.player(animation(), "fig99_dot").data for _ in range(2))
+    first, second = (style.player(animation(), "fig99_dot").data for _ in range(2))
     assert first == second
     assert not re.search(r"https?:|<link|src=\"//", first)
     assert "fig99_dot" in first
-    assert plotting.player(animation(), "fig99_other").data == first.replace("fig99_dot", "fig99_other")
+    assert style.player(animation(), "fig99_other").data == first.replace("fig99_dot", "fig99_other")
 
 
 def test_player_holds_every_frame_as_a_picture():
-    page = plotting.player(animation(4), "fig99_dot").data
+    page = style.player(animation(4), "fig99_dot").data
     frames = re.findall(r'"data:image/png;base64,([^"]*)"', page)
     pictures = [base64.b64decode(frame) for frame in frames]
     assert len(set(pictures)) == 4
@@ -40,7 +40,7 @@ def test_player_holds_every_frame_as_a_picture():
 
 
 def test_player_has_words_for_those_who_do_not_see_it():
-    page = plotting.player(animation(), "fig99_dot", alt='a dot "moves" > right').data
+    page = style.player(animation(), "fig99_dot", alt='a dot "moves" > right').data
     assert '<img alt="a dot &quot;moves&quot; &gt; right" id="_anim_img_fig99_dot">' in page
     buttons = re.findall(r"<button[^>]*>\s*([^<]*)</button>", page)
     assert "".join(buttons) == "−«‹◀||▶›»+"
@@ -51,12 +51,12 @@ def test_player_closes_the_figure_and_refuses_a_name_that_is_none():
     import matplotlib.pyplot as plt
 
     before = plt.get_fignums()
-    plotting.player(animation(), "fig99_dot")
+    style.player(animation(), "fig99_dot")
     assert plt.get_fignums() == before
     moving = animation()
     with pytest.raises(ValueError, match="name must be an identifier like 'fig03_denoising', got '3-d'"):
-        plotting.player(moving, "3-d")
-    plotting.player(moving, "fig99_dot")
+        style.player(moving, "3-d")
+    style.player(moving, "fig99_dot")
 
 
 def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
@@ -64,7 +64,7 @@ def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
 
     fig, ax = plt.subplots()
     truth = np.array([0.1, -0.2, 0.3])  # two fields, one coupling
-    assert plotting.fields_and_couplings(ax, truth, truth / 2, 2, "augmented", 0.4, "a note") is ax
+    assert style.fields_and_couplings(ax, truth, truth / 2, 2, "augmented", 0.4, "a note") is ax
     drawn = {line.get_label(): line.get_xydata() for line in ax.lines}
     np.testing.assert_array_equal(drawn["$h$"], [[0.1, 0.05], [-0.2, -0.1]])
     np.testing.assert_array_equal(drawn["$J$"], [[0.3, 0.15]])
@@ -79,7 +79,7 @@ def test_training_film_shows_one_checkpoint_after_the_other():
     import matplotlib.pyplot as plt
 
     truth, scales = np.array([0.1, -0.2, 0.3]), np.array([0.5, 0.8, 1.1])
-    film = plotting.training_film(truth, scales[:, None] * truth, 2, [10, 20, 40], [3.0, 2.0, 2.5], 2.2)
+    film = style.training_film(truth, scales[:, None] * truth, 2, [10, 20, 40], [3.0, 2.0, 2.5], 2.2)
     left, right = film._fig.axes
     for frame in film.new_frame_seq():
         film._draw_frame(frame)
@@ -99,11 +99,11 @@ def test_fan_goes_from_pale_to_full_colour():
 
     fig, ax = plt.subplots()
     rows = np.arange(6.0).reshape(3, 2)
-    assert plotting.fan(ax, [0, 1], rows, ["first", None, "last"]) is ax
+    assert style.fan(ax, [0, 1], rows, ["first", None, "last"]) is ax
     np.testing.assert_array_equal([line.get_ydata() for line in ax.lines], rows)
     colours = np.array([mpl.colors.to_rgb(line.get_color()) for line in ax.lines])
     assert (np.diff(colours.sum(1)) < 0).all(), "each is darker than the one before"
-    np.testing.assert_allclose(colours[-1], mpl.colors.to_rgb(plotting.COLOURS["augmented"]))
+    np.testing.assert_allclose(colours[-1], mpl.colors.to_rgb(style.COLOURS["augmented"]))
     assert [text for _, text in zip(*ax.get_legend_handles_labels(), strict=True)] == ["first", "last"]
     plt.close(fig)
 
@@ -113,11 +113,11 @@ def test_spikes_stand_at_their_time_and_neuron():
 
     fig, ax = plt.subplots()
     recording = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]])
-    assert plotting.spikes(ax, recording, np.array([True, True, False]), 0.02) is ax
+    assert style.spikes(ax, recording, np.array([True, True, False]), 0.02) is ax
     marked, others = ax.lines[:2]
     np.testing.assert_allclose(marked.get_xydata(), [[0.03, 1], [0.07, 1]])
     np.testing.assert_allclose(others.get_xydata(), [[0.01, 3]])
-    assert marked.get_color() == plotting.COLOURS["observed"] != others.get_color()
+    assert marked.get_color() == style.COLOURS["observed"] != others.get_color()
     assert ax.get_xlim() == (0, 0.08)
     assert ax.get_ylim() == (4, 0)  # the first on top
     plt.close(fig)
@@ -128,7 +128,7 @@ def test_by_seed_draws_each_seed_with_its_errors():
 
     fig, ax = plt.subplots()
     gains = np.array([[[1.0, 0.1], [2.0, 0.2]], [[-1.0, 0.3], [0.0, 0.4]]])
-    assert plotting.by_seed(ax, [3, 5], gains, "augmented", [0, 7]) is ax
+    assert style.by_seed(ax, [3, 5], gains, "augmented", [0, 7]) is ax
     assert [bars.get_label() for bars in ax.containers] == ["seed 0", "seed 7"]
     for (line, _, (bars,)), expected in zip(ax.containers, gains, strict=True):
         np.testing.assert_allclose(line.get_ydata(), expected[:, 0])
@@ -150,19 +150,19 @@ def axes(n=1, **settings):
 
 def test_film_shows_the_states_in_order(rng):
     states = rng.normal(size=(3, 4, 5))
-    shown = plotting.film(axes(3), states, "abc")
+    shown = style.film(axes(3), states, "abc")
     for ax, state, title in zip(shown, states, "abc", strict=True):
         [image] = ax.images
         np.testing.assert_array_equal(image.get_array(), state)
         assert image.get_clim() == (-2, 2)
         assert ax.get_title() == title
     with pytest.raises(ValueError, match="argument"):
-        plotting.film(axes(2), states, "abc")
+        style.film(axes(2), states, "abc")
 
 
 def test_couplings_above_the_diagonal_and_their_errors_below():
     couplings, truth = np.array([[0, 3.0], [3.0, 0]]), np.array([[0, 1.0], [1.0, 0]])
-    image = plotting.inferred_and_error(axes(), couplings, truth, 4)
+    image = style.inferred_and_error(axes(), couplings, truth, 4)
     np.testing.assert_array_equal(image.get_array(), [[0, 3], [2, 0]])
     assert image.get_clim() == (-4, 4)
 
@@ -173,7 +173,7 @@ def test_pipeline_holds_what_it_was_given(rng):
     observed, augmented = np.ones((6, 4)), -np.ones((9, 4))
     noised, denoised = rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 3, 4))
     matrices = [couplings + couplings.T for couplings in np.triu(rng.normal(size=(3, 4, 4)), 1)]
-    fig = plotting.pipeline(observed, noised, denoised, "abcde", augmented, matrices, "ABCDE")
+    fig = style.pipeline(observed, noised, denoised, "abcde", augmented, matrices, "ABCDE")
     plt.close(fig)
     shown = [ax.images[0].get_array() for ax in fig.axes if ax.images]
     np.testing.assert_array_equal(shown[0], np.ones((6, 4)))  # white
@@ -192,31 +192,31 @@ def test_pipeline_holds_what_it_was_given(rng):
 
 def test_denoising_film_shows_state_and_signs_of_each_frame(rng):
     states = rng.normal(size=(3, 2, 5))
-    film = plotting.denoising_film(states, ["t = 2", "t = 1", "t = 0"])
+    film = style.denoising_film(states, ["t = 2", "t = 1", "t = 0"])
     for frame, state in enumerate(states):
         film._func(frame)
         left, right = film._fig.axes
         np.testing.assert_array_equal(left.images[0].get_array(), state)
         np.testing.assert_array_equal(right.images[0].get_array(), 2 * np.sign(state))
         assert left.get_title() == f"t = {2 - frame}"
-    plotting.player(film, "fig99_film")
+    style.player(film, "fig99_film")
 
 
 def test_law_orders_by_the_truth_and_tells_observed_from_missing():
     truth, found = np.array([0.1, 0.6, 0.3]), np.array([0.0, 0.5, 0.5])
     observed = np.array([False, True, True])
-    ax = plotting.law(axes(), truth, found, observed, "augmented", floor=0.01)
+    ax = style.law(axes(), truth, found, observed, "augmented", floor=0.01)
     missing, seen, line = ax.lines
     assert (list(missing.get_xdata()), list(missing.get_ydata())) == ([3], [0.01])  # none: at the floor
     assert (list(seen.get_xdata()), list(seen.get_ydata())) == ([1, 2], [0.5, 0.5])
     np.testing.assert_array_equal(line.get_ydata(), [0.6, 0.3, 0.1])
     assert missing.get_markerfacecolor() == "white" != seen.get_markerfacecolor()
     with pytest.raises(ValueError, match="role must be one of"):
-        plotting.law(axes(), truth, found, observed, "nobody", 0.01)
+        style.law(axes(), truth, found, observed, "nobody", 0.01)
 
 
 def test_seeds_by_row_has_a_dot_per_seed_and_the_mean():
-    ax = plotting.seeds_by_row(axes(), [[1, 2], [4, 8]], ["one", "two"], ["observed", "augmented"])
+    ax = style.seeds_by_row(axes(), [[1, 2], [4, 8]], ["one", "two"], ["observed", "augmented"])
     dots, means = ax.lines[::2], ax.lines[1::2]
     assert [list(dot.get_xdata()) for dot in dots] == [[1, 2], [4, 8]]
     assert [list(mean.get_xdata()) for mean in means] == [[1.5], [6]]
@@ -227,14 +227,14 @@ def test_seeds_by_row_has_a_dot_per_seed_and_the_mean():
 
 def test_analog_bits_become_spins_by_their_sign():
     values = np.array([0.9, -1.1, 0.0, -0.01])
-    high, low = plotting.analog_bits(axes(2), values)
+    high, low = style.analog_bits(axes(2), values)
     np.testing.assert_array_equal(low.images[0].get_array(), [[1, 0, 1, 0]])
     np.testing.assert_array_equal(high.lines[0].get_ydata(), values)
 
 
 def test_histograms_are_means_over_seeds_with_their_range():
     shares = np.array([[[0.2, 0.8], [0.5, 0.5]], [[0.4, 0.6], [0.5, 0.5]]])  # two seeds, two moments
-    ax = plotting.histograms(axes(), [0, 1, 2], shares, ["early", "late"])
+    ax = style.histograms(axes(), [0, 1, 2], shares, ["early", "late"])
     line, band, later, _ = (patch.get_data() for patch in ax.patches)
     np.testing.assert_allclose(line.values, [0.3, 0.7])
     np.testing.assert_allclose((band.baseline, band.values), ([0.2, 0.6], [0.4, 0.8]))
@@ -242,26 +242,26 @@ def test_histograms_are_means_over_seeds_with_their_range():
 
 
 def test_by_seed_takes_intervals_that_are_not_symmetric():
-    ax = plotting.by_seed(axes(), [3], np.array([[[1.0, 0.5, 1.2]]]), "augmented", [0])
+    ax = style.by_seed(axes(), [3], np.array([[[1.0, 0.5, 1.2]]]), "augmented", [0])
     [(_, _, (bars,))] = ax.containers
     np.testing.assert_allclose(bars.get_segments(), [[[3, 0.5], [3, 1.2]]])
 
 
 def test_calibration_shows_shares_against_what_was_said():
     said, happened, low, high = [0.1, 0.5], [0.2, 0.4], [0.15, 0.3], [0.3, 0.5]
-    ax = plotting.calibration(axes(), said, happened, low, high, "rival", "PLM")
+    ax = style.calibration(axes(), said, happened, low, high, "rival", "PLM")
     [line], [bars] = ax.lines, ax.collections
     np.testing.assert_array_equal(line.get_xydata(), [[0.1, 0.2], [0.5, 0.4]])
     np.testing.assert_array_equal(bars.get_segments(), [[[0.1, 0.15], [0.1, 0.3]], [[0.5, 0.3], [0.5, 0.5]]])
     assert (ax.get_xscale(), ax.get_yscale()) == ("logit", "logit")
     assert ax.get_legend_handles_labels()[1] == ["PLM"]
     with pytest.raises(ValueError, match="role must be one of"):
-        plotting.calibration(axes(), said, happened, low, high, "nobody")
+        style.calibration(axes(), said, happened, low, high, "nobody")
 
 
 def test_ratios_are_white_at_one_and_crossed_where_lost():
     values, lost = np.array([[0.25, 1.0], [4.0, np.nan]]), np.array([[False, True], [False, True]])
-    ax = plotting.ratios(axes(), values, lost, ["low", "high"], ["left", "right"], limit=4)
+    ax = style.ratios(axes(), values, lost, ["low", "high"], ["left", "right"], limit=4)
     [image], [crosses] = ax.images, ax.lines
     colours = image.to_rgba(image.get_array())
     assert colours[0, 1, :3].min() > 0.95, "1 is white"
@@ -275,7 +275,7 @@ def test_ratios_are_white_at_one_and_crossed_where_lost():
 def test_plain_decades_are_labelled_in_plain_numbers():
     ax = axes()
     ax.plot([0, 1], [0.9, 7])
-    plotting.plain_decades(ax).figure.canvas.draw()
+    style.plain_decades(ax).figure.canvas.draw()
     low, high = ax.get_ylim()
     labels = {tick.get_text() for tick in ax.get_yticklabels() if low <= tick.get_position()[1] <= high}
     assert labels == {"1", "2", "5"}

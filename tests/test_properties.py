@@ -10,8 +10,8 @@ import typer
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from ising_lib import __main__ as cli
-from ising_lib import _checks, experiments, ising, own_data, store
+from ising_book import cli, own_data, store, worlds
+from ising_lib import _checks, ising
 
 # no clock and no memory of earlier runs decide here: what passes on one machine passes on another
 SAME = settings(
@@ -168,13 +168,13 @@ def test_a_run_comes_back_and_a_damaged_one_never_does(tmp_path, arrays, config,
 @SAME
 @given(
     st.builds(
-        experiments.Augmentation,
+        worlds.Augmentation,
         n_spins=st.integers(2, 9),
         n_observed=st.integers(2, 10**9),
         coupling_scale=st.floats(0, 1e9) | st.integers(0, 5),
         seed=st.integers(0, 2**40),
         training=st.builds(
-            experiments.Training,
+            worlds.Training,
             n_iterations=st.integers(1, 10**6),
             learning_rate=st.floats(1e-9, 0.5),
             stop=st.booleans(),
@@ -182,12 +182,12 @@ def test_a_run_comes_back_and_a_damaged_one_never_does(tmp_path, arrays, config,
     )
 )
 def test_a_config_comes_back_from_json_and_keeps_its_name(config):
-    plain = json.loads(json.dumps(experiments.describe(config)))
-    again = experiments.from_plain(plain)
+    plain = json.loads(json.dumps(worlds.describe(config)))
+    again = worlds.from_plain(plain)
     assert again == config
-    assert store.key(experiments.describe(again)) == store.key(plain)
+    assert store.key(worlds.describe(again)) == store.key(plain)
     by_numpy = dataclasses.replace(config, n_spins=np.int64(config.n_spins), seed=np.int64(config.seed))
-    assert store.key(experiments.describe(by_numpy)) == store.key(plain)
+    assert store.key(worlds.describe(by_numpy)) == store.key(plain)
 
 
 # --------------------------------------------------------------------------------------------- own data

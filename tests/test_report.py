@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ising_lib import __main__ as cli
-from ising_lib import doctor, erasure, estimators, exact, ising, metrics, own_data, own_fit, report, sampling
+from ising_book import cli, doctor, own_data, own_fit, report
+from ising_lib import erasure, estimators, exact, ising, metrics, sampling
 
 ROOT = Path(__file__).parent.parent
 M = 6

@@ -22,7 +22,8 @@ import pytest
 import torch
 from tqdm import tqdm
 
-from ising_lib import ddpm, denoisers, erasure, estimators, experiments, ising, sampling, store
+from ising_book import runs, store
+from ising_lib import ddpm, denoisers, erasure, estimators, ising, sampling
 from tests import test_workflow
 from tests.test_workflow import book, start  # noqa: F401 - fixtures
 
@@ -77,7 +78,7 @@ def elsewhere(folder, n_threads, **changes):
 @pytest.fixture(scope="module")
 def here():
     """What this process finds, with one thread."""
-    with experiments.one_thread():
+    with runs.one_thread():
         return find()
 
 
@@ -181,7 +182,7 @@ def environment(folder):
 
 def begin(folder, name):
     """``ising-book run`` in a small book, its output in a file."""
-    command = [sys.executable, "-m", "ising_lib", "run", name, "-o", "executed/out.ipynb"]
+    command = [sys.executable, "-m", "ising_book", "run", name, "-o", "executed/out.ipynb"]
     with (folder / "log").open("w") as log:
         streams = {"stdout": log, "stderr": subprocess.STDOUT, "start_new_session": True}
         return subprocess.Popen(command, cwd=folder, env=environment(folder), **streams)
@@ -214,7 +215,7 @@ def wait_for(event, process, folder):
 def undisturbed(seeds):
     """{name of a run: its arrays}, computed here."""
     configs = [test_workflow.config(seed) for seed in seeds]
-    with experiments.one_thread():
+    with runs.one_thread():
         return {test_workflow.key(one): one.compute(tqdm(disable=True)) for one in configs}
 
 

@@ -17,7 +17,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ising_lib import datasets, notebooks
+from ising_book import execute
+from ising_lib import datasets
 from tests.test_properties import SAME
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +28,7 @@ PROGRAMS = sorted(
 OURS = [path for path in PROGRAMS if "tests" not in path.relative_to(ROOT).parts]
 
 # Text that is run: a notebook's own cells, to see which runs it needs.  (Tests run the pages' examples.)
-RUN = {"ising_lib/notebooks.py": 1}
+RUN = {"book/ising_book/execute.py": 1}
 
 
 def called(node):
@@ -162,7 +163,11 @@ def test_each_rule_finds_its_breaches_and_nothing_else(rule):
 
 def test_all_programs_are_looked_at():
     names = {str(path.relative_to(ROOT)) for path in PROGRAMS}
-    assert {"ising_lib/store.py", "notebooks/fig08_inference_quality.py", "tests/test_safety.py"} <= names
+    assert {
+        "book/ising_book/store.py",
+        "notebooks/fig08_inference_quality.py",
+        "tests/test_safety.py",
+    } <= names
     assert len(OURS) > 30
 
 
@@ -207,8 +212,8 @@ def test_a_plan_is_made_without_running_a_value(monkeypatch):
     ran = []
     monkeypatch.setattr("os.system", ran.append)
     text = "__import__('os').system('exit 3')"
-    plain = notebooks.plan("fig08_inference_quality")
-    assert notebooks.plan("fig08_inference_quality", {"preset": text}) == plain
+    plain = execute.plan("fig08_inference_quality")
+    assert execute.plan("fig08_inference_quality", {"preset": text}) == plain
     assert ran == []
 
 
@@ -216,7 +221,7 @@ def test_presets_are_plain_data():
     """A preset that asks for an object of Python is refused by the reader that is used."""
     with pytest.raises(yaml.constructor.ConstructorError):
         yaml.safe_load("preset: !!python/object/apply:os.system ['exit 3']")
-    for values in notebooks.presets().values():
+    for values in execute.presets().values():
         assert json.loads(json.dumps(values)) == values
 
 

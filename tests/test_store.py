@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from ising_lib import store
+from ising_book import store
 
 CONFIG = {"experiment": "trial", "version": 1, "n_spins": 3, "seed": 0, "training": {"n": 5, "rate": 0.5}}
 PROVENANCE = {"seconds": 1.5, "commit": "0123456789", "machine": "this one"}
@@ -288,15 +288,15 @@ class Slow:
 
 
 def test_threads_that_want_the_same_run_compute_it_once():
-    from ising_lib import experiments
+    from ising_book import runs, worlds
 
-    training = experiments.Training(n_iterations=1, precision="float32")
+    training = worlds.Training(n_iterations=1, precision="float32")
     config = Slow(training)
     wanted = [config, config, config, dataclasses.replace(config, seed=1)]
     answers = [None] * len(wanted)
 
     def want(n):
-        answers[n] = experiments.run(wanted[n])["answer"].item()
+        answers[n] = runs.run(wanted[n])["answer"].item()
 
     threads = [threading.Thread(target=want, args=(n,)) for n in range(len(wanted))]
     for thread in threads:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ising_lib import experiments, notebooks, store
+from ising_book import execute, runs, store, worlds
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 3000  # seconds: other work on the machine is no failure
@@ -38,9 +38,9 @@ n_iterations = 40
 seeds = {seeds}
 
 # %%
-from ising_lib import experiments
+from ising_book import runs, worlds
 
-training = experiments.Training(
+training = worlds.Training(
     n_iterations=n_iterations,
     n_checkpoints=2,
     n_monitor=50,
@@ -50,8 +50,8 @@ training = experiments.Training(
     batch_size=32,
     precision="float32",
 )
-config = experiments.Augmentation(n_spins=5, n_observed=100, training=training)
-runs = experiments.run_all(experiments.with_seeds(config, seeds))
+config = worlds.Augmentation(n_spins=5, n_observed=100, training=training)
+runs = runs.find_or_compute(worlds.with_seeds(config, seeds))
 """
 
 SUBMIT = """\
@@ -65,13 +65,13 @@ echo $!
 
 def config(seed, n_iterations=40, device="cpu"):
     """The config of the notebooks above."""
-    training = experiments.Training(n_iterations, 2, 50, 50, n_noise_levels=20, n_sampling_steps=4)
+    training = worlds.Training(n_iterations, 2, 50, 50, n_noise_levels=20, n_sampling_steps=4)
     training = dataclasses.replace(training, batch_size=32, precision="float32", device=device)
-    return experiments.Augmentation(n_spins=5, n_observed=100, seed=seed, training=training)
+    return worlds.Augmentation(n_spins=5, n_observed=100, seed=seed, training=training)
 
 
 def key(config):
-    return store.key(experiments.describe(config))
+    return store.key(worlds.describe(config))
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_every_run_of_the_book_is_a_job(start, tmp_path):
     (tmp_path / "results").mkdir()
     places = {"ISING_LIB_RESULTS": str(tmp_path / "results"), "ISING_LIB_CACHE": str(tmp_path / "cache")}
     text = output_of(*start(ROOT, "-n", **places))
-    planned = {key(config) for name in notebooks.names() for config in notebooks.plan(name)}
+    planned = {key(config) for name in execute.names() for config in execute.plan(name)}
     assert planned
     assert jobs(text) == sorted(planned)
 
@@ -144,7 +144,7 @@ def test_figures_preset_and_device_are_passed_on(start, book):
     assert "resources: " in text
     assert "gpu=1" in text
     [given] = re.findall(r" -m ising_lib compute '(.*)'", text)
-    assert experiments.from_plain(json.loads(given)) == expected
+    assert worlds.from_plain(json.loads(given)) == expected
 
 
 def test_jobs_run_on_a_cluster(start, book):
@@ -157,7 +157,7 @@ def test_jobs_run_on_a_cluster(start, book):
     assert "snakejob.compute" in script
     [made] = (book / "notebooks" / "results").iterdir()
     assert made.stem == key(config(2, n_iterations=4))
-    assert experiments.from_plain(store.read(made).config).training.n_iterations == 4
+    assert worlds.from_plain(store.read(made).config).training.n_iterations == 4
 
 
 def kill_when(ready, process, log):
@@ -196,7 +196,7 @@ def test_killed_three_times_it_ends_as_if_undisturbed(start, book, tmp_path, mon
     monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path / "undisturbed"))
     monkeypatch.setenv("ISING_LIB_RESULTS", "")
     for name, one in configs.items():
-        expected, found = experiments.run(one), store.read(results / f"{name}.npz")
+        expected, found = runs.run(one), store.read(results / f"{name}.npz")
         assert found.arrays.keys() == expected.arrays.keys()
         for array in expected.arrays:
             np.testing.assert_array_equal(found[array], expected[array], strict=True)

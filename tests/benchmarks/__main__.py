@@ -14,7 +14,8 @@ import numpy as np
 import scipy
 import torch
 
-from ising_lib import _checks, _files, experiments, provenance
+from ising_book import provenance, runs
+from ising_lib import _checks, _files
 from tests.benchmarks import growth, heat_bath, inference, network, page, tried, whole
 
 ROWS = {
@@ -61,7 +62,7 @@ def main(names):
         _checks.choice("row", name, tuple(ROWS))
     for name in names or ROWS:
         clock = time.perf_counter()
-        with experiments.one_thread():
+        with runs.one_thread():
             row = ROWS[name]()
         measured = entry(row, time.perf_counter() - clock)
         results = {**page.read(), name: measured}

@@ -10,7 +10,8 @@ from scipy import stats
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from ising_lib import ddpm, denoisers, erasure, experiments, ising, metrics
+from ising_book import walk, worlds
+from ising_lib import ddpm, denoisers, erasure, ising, metrics
 from tests.benchmarks.measure import Line, Row, product_rate, side_by_side
 
 _SQUARE = (1024, 1024, 1024)  # a product that shows what the units can do
@@ -91,10 +92,10 @@ def _bfloat16():
 
 def _setting(n_spins, n_observed, n_steps):
     """The truth and the samples of Figure 8, seed 0, the schedule, and the initial network."""
-    config = experiments.KnownTruth(n_spins, n_observed, field_scale=0.2)
+    config = worlds.KnownTruth(n_spins, n_observed, field_scale=0.2)
     schedule = ddpm.NoiseSchedule.linear(n_steps)
     network = denoisers.ResidualMLP(n_spins, n_steps, rng=np.random.default_rng(1))
-    return config.truth(), config.draw("observed"), schedule, network
+    return walk.truth(config), walk.draw(config, "observed"), schedule, network
 
 
 def training_step(n_spins=40, n_observed=4_000, n_steps=1000, batch_size=256, n_turns=20, turn=10):

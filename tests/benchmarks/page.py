@@ -7,12 +7,12 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from ising_lib import notebooks, plotting
+from ising_book import execute, style
 from tests.benchmarks.measure import Line
 
 RESULTS = Path(__file__).parent / "results.json"
-PAGE = notebooks.ROOT / "book" / "benchmarks.md"
-PICTURE = notebooks.ROOT / "book" / "_static" / "benchmarks_growth.png"
+PAGE = execute.ROOT / "book" / "benchmarks.md"
+PICTURE = execute.ROOT / "book" / "_static" / "benchmarks_growth.png"
 _BLOCK = re.compile(
     r"(% (?P<name>\w+), written by `make benchmark`\n\n)(?P<block>.*?)(\n\n% to here\n)", re.DOTALL
 )
@@ -116,12 +116,12 @@ _ROLES = {
 
 def draw(results):
     """Seconds against size, one panel for each kind of size."""
-    plotting.use_style()
+    style.use_style()
     figure, axes = plt.subplots(1, len(_PANELS), figsize=(9, 3.4))
     for ax, (name, label) in zip(axes, _PANELS, strict=True):
         curves = results[name]["curves"]
         for what in [what for what in _ROLES if what in curves]:
-            plotting.curve(ax, curves["sizes"], curves[what], _ROLES[what], what)
+            style.curve(ax, curves["sizes"], curves[what], _ROLES[what], what)
         ax.set(xscale="log", yscale="log", xlabel=label)
     sizes = results["growth_spins"]["curves"]["sizes"]
     axes[1].set_xticks(sizes, [f"{size:.0f}" for size in sizes])

@@ -6,13 +6,13 @@ import subprocess
 import sys
 import time
 
-from ising_lib import claims, experiments, notebooks, store
+from ising_book import claims, execute, extensions, store, worlds
 from tests.benchmarks.measure import Line, Row
 
 
 def _stored(name, **wanted):
     """The stored runs that a notebook shows and whose configs hold the wanted values."""
-    found = [store.find(experiments.describe(config)) for config in notebooks.plan(name)]
+    found = [store.find(worlds.describe(config)) for config in execute.plan(name)]
     return [run for run in found if run and wanted.items() <= run.config.items()]
 
 
@@ -38,7 +38,7 @@ def figure_8(n_cores=2, n_seeds=3):
         drawn="equilibrium",
         n_iterations=6000,
     )[:n_seeds]
-    fit = list(experiments.METHODS).index("augmented")
+    fit = list(extensions.METHODS).index("augmented")
     structured = [float(claims.denoiser_seconds(run) + run["seconds"][fit]) for run in rivals]
     cores = f"{n_seeds} seeds on {n_cores} cores"
     cases = (
@@ -61,14 +61,14 @@ def figure_8(n_cores=2, n_seeds=3):
 def _child(*command):
     """Seconds by the clock, and of all cores together, that a command takes."""
     before, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, cwd=notebooks.ROOT, check=True, capture_output=True)
+    subprocess.run(command, cwd=execute.ROOT, check=True, capture_output=True)
     seconds, after = time.perf_counter() - clock, resource.getrusage(resource.RUSAGE_CHILDREN)
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def book():
     """The rendering of all pages from the executed notebooks, warnings as errors."""
-    seconds, of_cores = _child(sys.executable, "-m", "ising_lib", "build")
+    seconds, of_cores = _child(sys.executable, "-m", "ising_book", "build")
     lines = [
         Line("by the clock", seconds, "s", "≤ 120"),
         Line("of all cores together", of_cores, "s"),

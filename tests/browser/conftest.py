@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 from playwright import sync_api
 
-from ising_lib import notebooks, pdf
+from ising_book import execute, pdf
 
 MILLISECONDS = 120_000  # a page takes some seconds on a free core
 
@@ -78,9 +78,9 @@ def chromium():
 @pytest.fixture(scope="session")
 def html(chromium):
     """The folder of the rendered book, rendered now if a source is newer."""
-    (notebooks.ROOT / "_build").mkdir(exist_ok=True)
-    with FileLock(notebooks.ROOT / "_build" / ".rendering"):
-        return notebooks.rendered().parent
+    (execute.ROOT / "_build").mkdir(exist_ok=True)
+    with FileLock(execute.ROOT / "_build" / ".rendering"):
+        return execute.rendered().parent
 
 
 @pytest.fixture(scope="session")

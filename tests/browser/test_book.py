@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from ising_lib import notebooks, pdf
+from ising_book import execute, pdf
 
 BY_SPHINX = ["genindex", "py-modindex", "search"]
 PHONE = {"width": 390, "height": 844}
@@ -145,7 +145,7 @@ def test_sources_can_be_downloaded(name, html):
     suffixes = [".ipynb", ".py"] if name.startswith("notebooks/") else [".md"]
     assert [file.suffix for file in files] == suffixes
     for file in files:
-        assert file.read_bytes() == (notebooks.ROOT / name).with_suffix(file.suffix).read_bytes()
+        assert file.read_bytes() == (execute.ROOT / name).with_suffix(file.suffix).read_bytes()
 
 
 def test_mathematics_needs_no_server_either(visit, html):

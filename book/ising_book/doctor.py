@@ -112,8 +112,8 @@ def threads():
 
 def bfloat16():
     """Does the processor multiply bfloat16 in hardware?"""
+    from ising_book.own_fit import warnings_to
     from ising_lib import ddpm
-    from ising_lib.own_fit import warnings_to
 
     with warnings_to([]):
         precision = ddpm.resolve_precision("auto")
@@ -125,7 +125,7 @@ def bfloat16():
 
 def cache():
     """The cache can be written, its size, and the room on its disk."""
-    from ising_lib import store
+    from ising_book import store
 
     folder = store.cache_folder()
     runs = store.cached()
@@ -145,7 +145,7 @@ def cache():
 
 def results():
     """The published runs are there and whole."""
-    from ising_lib import store
+    from ising_book import store
 
     folder = store.results_folder()
     if folder is None:
@@ -187,7 +187,7 @@ def recording():
 
 def browser():
     """A browser that can print the book; nothing else needs one."""
-    from ising_lib import pdf
+    from ising_book import pdf
 
     try:
         return Finding("browser", "fine", pdf.browser())
@@ -201,7 +201,7 @@ def kernel():
     """A Jupyter kernel starts, is reached over the loopback, and computes: notebooks need it."""
     from jupyter_client import KernelManager
 
-    from ising_lib.notebooks import require_loopback
+    from ising_book.execute import require_loopback
 
     try:
         require_loopback()

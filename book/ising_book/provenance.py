@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import ising_lib
-from ising_lib import store
+from ising_book import store
 
 
 def record(code, precision, started, seconds, core_seconds):
@@ -138,11 +138,11 @@ def _hours(runs):
 
 
 def commit():
-    """The commit of the code, "+" appended where ``ising_lib`` differs from it; "unknown" outside a clone."""
+    """The commit of the code, "+" appended where a package differs from it; "unknown" outside a clone."""
     try:
         # fails where the clone around us is some other project's
         _git("ls-files", "--error-unmatch", Path(__file__).name)
-        return _git("rev-parse", "--short=10", "HEAD") + ("+" if _git("status", "--porcelain", ".") else "")
+        return _git("rev-parse", "--short=10", "HEAD") + ("+" if _git("status", "--porcelain", ".", "../../ising_lib") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -12,7 +12,8 @@ import string
 
 import numpy as np
 
-from ising_lib import _checks, estimators, experiments, imputation, metrics, stopping, store
+from ising_book import extensions, runs, store, walk, worlds
+from ising_lib import _checks, estimators, imputation, metrics, stopping
 
 VERDICTS = ("holds", "holds in part", "does not hold")
 STATISTICS = {}  # {name: function of a run}
@@ -39,7 +40,7 @@ def stored(configs, only=None):
     Returns:
         list of store.Run: in the order of ``configs``; None if one of them is not stored.
     """
-    plain = [experiments.describe(config) for config in configs]
+    plain = [worlds.describe(config) for config in configs]
     if only:
         fields = [one | one.get("training", {}) for one in plain]
         kept = [any(some.items() <= own.items() for some in only) for own in fields]
@@ -235,14 +236,14 @@ def score_difference(run, one, other, score):
 
     Args:
         run: of a FairRetina.
-        one, other: names among ``experiments.FAIR_MODELS``.
+        one, other: names among ``extensions.FAIR_MODELS``.
         score: "log_loss", in nats per missing neuron; or one of ``metrics.rates``, in points of 100, of what
             the thesis's rule fills in.
 
     Returns:
         dict: {setting: number}.
     """
-    models = [experiments.FAIR_MODELS.index(name) for name in (one, other)]
+    models = [extensions.FAIR_MODELS.index(name) for name in (one, other)]
     counts = run.config["missing_counts"]
     if score == "log_loss":
         values = run["log_loss"].mean(-1) / np.array(counts)[:, None]  # (K, B)
@@ -254,13 +255,13 @@ def score_difference(run, one, other, score):
 
 @functools.cache
 def _test_samples(run):
-    return experiments.from_plain(run.config).samples()[1]
+    return walk.samples(worlds.from_plain(run.config))[1]
 
 
 def _hidden(run, n_missing):
     """Test samples and which of their spins are missing: those of Figures 12 to 14."""
     test = _test_samples(run)
-    rng = experiments.stream(run.config["seed"], "missing")
+    rng = worlds.stream(run.config["seed"], "missing")
     return test, imputation.random_mask(test.shape, n_missing, rng=rng)
 
 
@@ -269,7 +270,7 @@ def _filled(run, name, n_missing):
     test, mask = _hidden(run, n_missing)
     if name == "silent":
         return np.where(mask, np.int8(-1), test)
-    with experiments.one_thread():  # many small products: threads would wait for each other
+    with runs.one_thread():  # many small products: threads would wait for each other
         return imputation.recover({name: run.model(name)}, test, mask)[name]
 
 
@@ -279,14 +280,14 @@ def _filled(run, name, n_missing):
 @statistic
 def error_over_rivals(run):
     """MSE of the Erasure Machine over that of each other method, all on the observed samples of a run."""
-    config = experiments.from_plain(run.config)
-    [observed, _], truth = config.samples(), config.truth()
+    config = worlds.from_plain(run.config)
+    [observed, _], truth = walk.samples(config), walk.truth(config)
     methods = {
         "pseudolikelihood": functools.partial(estimators.pseudolikelihood, ridge=0.0),
         "mean field": estimators.mean_field,
         "TAP": estimators.tap,
     }
-    with experiments.one_thread():
+    with runs.one_thread():
         fits = {name: method(observed) for name, method in methods.items()}
     return {name: run.error("observed") / metrics.thesis_mse(fit.model, truth) for name, fit in fits.items()}
 
@@ -301,7 +302,7 @@ def slower_than_rivals(run, rivals):
         run: of Rivals, which has measured them.
         rivals: {name among its METHODS: label}.
     """
-    took = dict(zip(experiments.METHODS, run["seconds"], strict=True))
+    took = dict(zip(extensions.METHODS, run["seconds"], strict=True))
     return {label: took["erasure"] > took[name] for name, label in rivals.items()}
 
 

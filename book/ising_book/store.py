@@ -88,7 +88,7 @@ def results_folder():
     given = os.environ.get("ISING_LIB_RESULTS")
     if given is not None:
         return Path(given) if given else None
-    folder = Path(__file__).parent.parent / "notebooks" / "results"
+    folder = Path(__file__).parents[2] / "notebooks" / "results"
     return folder if folder.is_dir() else None
 
 

@@ -13,18 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from ising_lib import (
-    _checks,
-    ddpm,
-    denoisers,
-    erasure,
-    estimators,
-    imputation,
-    metrics,
-    own_data,
-    sampling,
-)
-from ising_lib.experiments import one_thread, stream
+from ising_book import own_data
+from ising_book.runs import one_thread
+from ising_book.worlds import stream
+from ising_lib import _checks, ddpm, denoisers, erasure, estimators, imputation, metrics, sampling
 
 TITLES = {
     "ridge_plm": "ridge PLM",

@@ -6,8 +6,6 @@ the book shows and what nbval checks.  Needs the extra "book".
 
 import ast
 import base64
-import contextlib
-import os
 import shutil
 import socket
 import subprocess
@@ -22,9 +20,10 @@ import nbformat
 import papermill
 import yaml
 
-from ising_lib import _checks, _files, claims, experiments, provenance
+from ising_book import claims, provenance, runs, store, worlds
+from ising_lib import _checks, _files
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 PICTURES = ROOT / "book" / "_static" / "figures"
 
@@ -64,45 +63,32 @@ def parameters(name):
     return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
 
 
-_CALLS = "experiments.run_all(", "experiments.run_each("
-
-
 def plan(name, values=None):
     """The configs of all runs that a notebook needs; none of them is computed.
 
-    The notebook's cells are executed here, up to its one call of ``experiments.run_all`` or
-    ``run_each``.
+    Its cell tagged "runs" makes them from the parameters; these two cells are executed here.
 
     Args:
         name: of the notebook.
         values: parameters other than the notebook's own.
 
     Returns:
-        list: of experiments' configs; empty for a notebook without runs.
+        list: of ``worlds``, with those of the runs that they need before them; empty without such a cell.
     """
-    cells = [cell for cell in source(name).cells if cell.cell_type == "code"]
-    if not any(call in cell.source for cell in cells for call in _CALLS):
-        return []
-    namespace = {}
-    with contextlib.chdir(FOLDER), experiments.planning():
-        for cell in cells:
-            try:
-                exec(compile(cell.source, f"{name}.py", "exec"), namespace)  # noqa: S102 - the book's own text
-            except experiments.Planned as planned:
-                return planned.configs
-            if "parameters" in cell.metadata.get("tags", []):
-                namespace.update(values or {})
-    raise ValueError(f"{name} ends without calling experiments.run_all or run_each")
+    namespace = parameters(name) | (values or {})
+    for cell in source(name).cells:
+        if "runs" in cell.metadata.get("tags", []):
+            exec(compile(cell.source, f"{name}.py", "exec"), namespace)  # noqa: S102 - the book's own text
+    return runs.needed(namespace.get("configs", []))
 
 
-def execute(name, output, values=None, *, publish=False, progress=True):
+def execute(name, output, values=None, *, progress=True):
     """Run a notebook and write the executed one; nothing is written when a cell fails.
 
     Args:
         name: of the notebook, e.g. "fig08_inference_quality".
         output: path of the executed notebook.
         values: parameters other than the notebook's own.
-        publish: copy the runs it uses to the published results.
         progress: show papermill's bar on standard error.
 
     Returns:
@@ -116,14 +102,7 @@ def execute(name, output, values=None, *, publish=False, progress=True):
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".run-") as folder:
         plain, executed = (str(Path(folder) / file) for file in ("in.ipynb", "out.ipynb"))
         nbformat.write(source(name), plain)
-        publishing = {"ISING_LIB_PUBLISH": "1"} if publish else {}
-        before = dict(os.environ)
-        os.environ.update(publishing)
-        try:
-            papermill.execute_notebook(plain, executed, values, cwd=str(FOLDER), progress_bar=progress)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        papermill.execute_notebook(plain, executed, values, cwd=str(FOLDER), progress_bar=progress)
         notebook = stable(nbformat.read(executed, as_version=4))
         nbformat.write(notebook, plain)
         Path(plain).replace(output)
@@ -185,7 +164,9 @@ def picture(notebook):
 
 def refresh(name):
     """Execute a notebook at its own parameters; rewrite its .ipynb, its picture and the runs it uses."""
-    notebook = execute(name, FOLDER / f"{name}.ipynb", publish=True)
+    notebook = execute(name, FOLDER / f"{name}.ipynb")
+    for config in plan(name):
+        store.publish(worlds.describe(config))
     PICTURES.mkdir(parents=True, exist_ok=True)
     (PICTURES / f"{name}.png").write_bytes(picture(notebook))
 
@@ -206,7 +187,7 @@ clock instead, which are more where the machine had other work.
 
 def write_costs():
     """Write the page ``book/runs.md`` from the runs that all notebooks need and that are stored."""
-    planned = {name: [experiments.describe(config) for config in plan(name)] for name in names()}
+    planned = {name: [worlds.describe(config) for config in plan(name)] for name in names()}
     (ROOT / "book" / "runs.md").write_text(_COSTS + provenance.costs(planned) + "\n")
 
 

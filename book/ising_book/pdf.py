@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from playwright import sync_api
 
-from ising_lib.notebooks import ROOT
+from ising_book.execute import ROOT
 
 BROWSERS = (
     *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"),

@@ -19,8 +19,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from ising_lib import metrics, plotting
-from ising_lib.own_fit import BASELINE, TITLES, activity, moments, summary
+from ising_book import style
+from ising_book.own_fit import BASELINE, TITLES, activity, moments, summary
+from ising_lib import metrics
 
 MADE_BY = "ising-book infer"
 PAGE = "report.html"
@@ -34,7 +35,7 @@ def _figure(rows, columns, height):
 
 
 def _colour(name):
-    return plotting.COLOURS["augmented" if name == "augmented" else "observed"]
+    return style.COLOURS["augmented" if name == "augmented" else "observed"]
 
 
 def draw_parameters(fits):
@@ -44,7 +45,7 @@ def draw_parameters(fits):
     axes = figure.subplots(1, 2 * len(fits), width_ratios=[1, 10] * len(fits))
     for (name, fit), pair in zip(fits.items(), axes.reshape(-1, 2), strict=True):
         short = TITLES[name].rpartition(", ")[2]  # side by side there is little room
-        plotting.parameters(pair, fit.model.fields, fit.model.couplings, limit, short)
+        style.parameters(pair, fit.model.fields, fit.model.couplings, limit, short)
     return figure
 
 
@@ -57,7 +58,7 @@ def draw_moments(spins, drawn):
         connected = [(second - np.outer(first, first))[upper] for first, second in pairs]
         for ax, (data, model) in zip(column, ([first for first, _ in pairs], connected), strict=True):
             ends = [min(data.min(), model.min()), max(data.max(), model.max())]
-            ax.plot(ends, ends, color=plotting.COLOURS["truth"], linewidth=0.8)
+            ax.plot(ends, ends, color=style.COLOURS["truth"], linewidth=0.8)
             ax.plot(data, model, "o", color=_colour(name), markersize=2.5, markeredgewidth=0)
         column[0].set_title(TITLES[name])
         column[1].set_xlabel("in the data")
@@ -76,10 +77,10 @@ def draw_activity(spins, drawn):
     for ax, (name, samples) in zip(axes[0], drawn.items(), strict=True):
         model = activity(samples)
         shown = np.flatnonzero(model)
-        look = {"color": plotting.COLOURS["baseline"], "linestyle": plotting.LINES["baseline"]}
+        look = {"color": style.COLOURS["baseline"], "linestyle": style.LINES["baseline"]}
         ax.plot(independent, label=BASELINE, **look)
         ax.plot(shown, model[shown], color=_colour(name), label="model")
-        look = {"color": plotting.COLOURS["truth"], "markersize": 4, "linewidth": 1, "capsize": 2}
+        look = {"color": style.COLOURS["truth"], "markersize": 4, "linewidth": 1, "capsize": 2}
         ax.errorbar(seen, law[seen], error[seen], fmt="o", label="data", **look)
         ax.set(yscale="log", title=TITLES[name], xlabel="K, active spins")
     axes[0, 0].set(ylabel="share of the samples", ylim=(0.3 / n_samples, 1))
@@ -97,7 +98,7 @@ def draw_recovery(recovered):
     for row, name in enumerate(names):
         gain, error = recovered.gains[name, BASELINE]
         axes[0, 0].errorbar(100 * gain, row, xerr=100 * error, fmt="o", color=_colour(name), capsize=3)
-    axes[0, 0].axvline(0, color=plotting.COLOURS["baseline"], linestyle=plotting.LINES["baseline"])
+    axes[0, 0].axvline(0, color=style.COLOURS["baseline"], linestyle=style.LINES["baseline"])
     axes[0, 0].set_yticks(range(len(names)), [TITLES[name] for name in names])
     axes[0, 0].set(ylim=(len(names) - 0.5, -0.5), xlabel="points of 100 above the more frequent value")
     return figure
@@ -318,7 +319,7 @@ def _pictures(inference):
     spins = inference.data.spins
     drawn = {name: samples for name, samples in inference.drawn.items() if samples is not None}
     with mpl.rc_context():
-        plotting.use_style()
+        style.use_style()
         figures = [
             draw_parameters(inference.fits),
             draw_moments(spins, drawn) if drawn else None,

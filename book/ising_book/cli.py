@@ -36,11 +36,11 @@ app = typer.Typer(
 @app.command("list", epilog=_examples("ising-book list"))
 def list_notebooks():
     """List the notebooks, with their parameters."""
-    from ising_lib import notebooks
+    from ising_book import execute
 
-    for name in notebooks.names():
+    for name in execute.names():
         typer.echo(name)
-        for key, value in notebooks.parameters(name).items():
+        for key, value in execute.parameters(name).items():
             typer.echo(f"    {key} = {value!r}")
 
 
@@ -58,15 +58,15 @@ def run(
     html: Annotated[bool, typer.Option("--html", help="also write a single page to open")] = False,
 ):
     """Run a notebook with any parameters."""
-    from ising_lib import notebooks
+    from ising_book import execute
 
     [name] = _full_names([name])
     output = _writable(output or Path(f"{name}.out.ipynb"))
-    executed = notebooks.execute(name, output, _values(name, preset, parameter))
+    executed = execute.execute(name, output, _values(name, preset, parameter))
     typer.echo(str(output))
     if html:
         page = output.with_suffix(".html")
-        notebooks.write_page(executed, page)
+        execute.write_page(executed, page)
         typer.echo(str(page))
 
 
@@ -78,13 +78,13 @@ def refresh(
 
     At the end, rewrite the pages made of all runs: their cost, and the claims.
     """
-    from ising_lib import notebooks
+    from ising_book import execute
 
     for name in _full_names(names):
         typer.echo(name)
-        notebooks.refresh(name)
-    notebooks.write_costs()
-    notebooks.write_claims()
+        execute.refresh(name)
+    execute.write_costs()
+    execute.write_claims()
 
 
 @app.command(epilog=_examples("ising-book plan", "ising-book plan fig08 --preset quick"))
@@ -94,12 +94,12 @@ def plan(
     preset: Annotated[str, typer.Option(help="sizes from notebooks/presets/, e.g. quick")] = "",
 ):
     """List the runs that notebooks need, each once: is it stored, and which figures show it?"""
-    from ising_lib import experiments, notebooks, provenance, store
+    from ising_book import execute, provenance, store, worlds
 
     planned = {}
     for name in _full_names(names):
-        configs = notebooks.plan(name, _values(name, preset, parameter))
-        planned[name] = [experiments.describe(config) for config in configs]
+        configs = execute.plan(name, _values(name, preset, parameter))
+        planned[name] = [worlds.describe(config) for config in configs]
     for key, (plain, figures) in provenance.by_run(planned).items():
         state = "stored " if store.find(plain) else "missing"
         typer.echo(f"{key}  {state}  seed {plain['seed']}  {', '.join(figures)}")
@@ -110,20 +110,20 @@ def plan(
 )
 def compute(config: Annotated[str, typer.Argument(help="a run's config as JSON")]):
     """Compute one run, unless it is stored, and put it among the published results: a job of a sweep."""
-    from ising_lib import experiments, store
+    from ising_book import runs, store, worlds
 
     try:
-        wanted = experiments.from_plain(json.loads(config))
+        wanted = worlds.from_plain(json.loads(config))
     except (TypeError, ValueError) as error:
         _refuse(f"CONFIG must be a run's config as JSON: {error}")
-    experiments.run(wanted)
-    typer.echo(str(store.publish(experiments.describe(wanted))))
+    runs.run(wanted)
+    typer.echo(str(store.publish(worlds.describe(wanted))))
 
 
 @app.command(epilog=_examples("ising-book results"))
 def results():
     """List the stored runs: who computed them, and what they cost."""
-    from ising_lib import store
+    from ising_book import store
 
     damaged = False
     for folder in (store.results_folder(), store.cache_folder()):
@@ -143,9 +143,9 @@ def results():
 @app.command(epilog=_examples("ising-book build"))
 def build():
     """Render the book from the executed notebooks, and print the page to open."""
-    from ising_lib import notebooks
+    from ising_book import execute
 
-    typer.echo(f"The book: {notebooks.render().as_uri()}")
+    typer.echo(f"The book: {execute.render().as_uri()}")
 
 
 @app.command(epilog=_examples("ising-book pdf", "ising-book pdf -o book.pdf"))
@@ -153,11 +153,11 @@ def pdf(
     output: Annotated[Path, typer.Option("-o", help="the file")] = Path("inverse-ising-companion.pdf"),
 ):
     """Print the book to one PDF, by a Chromium or Chrome of this machine."""
-    from ising_lib import notebooks, pdf
+    from ising_book import execute, pdf
 
     _writable(output)
     pdf.browser()  # before minutes of work
-    pdf.write(notebooks.rendered().parent, output)
+    pdf.write(execute.rendered().parent, output)
     typer.echo(f"The PDF: {output.resolve().as_uri()}")
 
 
@@ -176,12 +176,13 @@ def infer(
     force: Annotated[bool, typer.Option("--force", help="replace an earlier report")] = False,
 ):
     """Infer an Ising model from your own data: parameters, checks, and a page to open."""
-    from ising_lib import _checks, own_data
+    from ising_book import own_data
+    from ising_lib import _checks
 
     out = out or Path(f"{data.stem}_inferred")
     try:
         found = own_data.load(data, name, transpose=transpose)
-        from ising_lib import own_fit, provenance, report  # seconds: after what can be refused at once
+        from ising_book import own_fit, provenance, report
 
         _checks.count("--seed", seed, minimum=0)
         sizes = {"n_iterations": iterations, "n_samples": samples}
@@ -213,7 +214,7 @@ def infer(
 @app.command(epilog=_examples("ising-book doctor"))
 def doctor():
     """Is this machine ready? One line for each thing, and what to do where it is not."""
-    from ising_lib import doctor
+    from ising_book import doctor
 
     broken = False
     for finding in doctor.examine():
@@ -231,7 +232,7 @@ def cache(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ):
     """List the runs in your cache, or delete them; published results and other files are never touched."""
-    from ising_lib import store
+    from ising_book import store
 
     files = store.cached()
     for path in files:
@@ -251,17 +252,17 @@ def cache(
 
 def _full_names(given):
     """The notebooks that are meant, all by default."""
-    from ising_lib import notebooks
+    from ising_book import execute
 
-    known = notebooks.names()
-    return [_nearest("notebook", notebooks.full_name(name), known) for name in given or known]
+    known = execute.names()
+    return [_nearest("notebook", execute.full_name(name), known) for name in given or known]
 
 
 def _values(name, preset, assignments):
     """The values for a notebook's parameters: the preset's, and over them those given one by one."""
-    from ising_lib import notebooks
+    from ising_book import execute
 
-    known, presets = notebooks.parameters(name), notebooks.presets()
+    known, presets = execute.parameters(name), execute.presets()
     chosen = presets[_nearest("preset", preset, presets)] if preset else {}
     values = {k: v for k, v in chosen.items() if k in known}
     for text in assignments:
@@ -320,7 +321,3 @@ def main():
         lines = str(error).strip().splitlines() or [type(error).__name__]
         print(f"error: {type(error).__name__}: {lines[-1]}", file=sys.stderr)
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

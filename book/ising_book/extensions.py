@@ -1,0 +1,282 @@
+"""The runs beyond the thesis: held-out samples, the recording scored fairly, the rivals, the correction."""
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ising_book import walk, worlds
+from ising_book.worlds import stream
+from ising_lib import (
+    _checks,
+    ddpm,
+    denoisers,
+    erasure,
+    estimators,
+    imputation,
+    metrics,
+    sampling,
+    stopping,
+)
+from ising_lib.ising import IsingModel
+
+log = logging.getLogger("ising_lib")
+
+FAIR_MODELS = ("independent", "observed", "augmented", "pseudolikelihood")
+RULES = ("argmax", "marginal")
+ODDS_EDGES = np.linspace(-40, 40, 801)  # of the histogram of log-odds
+_N_BOUND_DRAWS = 20_000
+
+
+# ------------------------------------------------------------------ stopping without a test set
+
+
+def held_out(world, progress):
+    """The thesis's pipeline where a part of the observed samples judges the training.
+
+    Args:
+        world: worlds.HeldOut.
+        progress: a tqdm bar.
+
+    Returns:
+        dict: as of ``walk.augmentation``, with "observed" for the part trained with and "test" for the part
+        held out; and the parameters fitted to all N observed samples, ``whole`` (L,), and to these and the N
+        test samples that nobody has, ``both`` (L,).
+    """
+    observed, test = walk.draw(world, "observed"), walk.draw(world, "test")
+    return {
+        **walk.augmentation(world, progress),
+        "whole": erasure.fit(observed).model.to_vector(),
+        "both": erasure.fit(np.concatenate([observed, test])).model.to_vector(),
+    }
+
+
+# ------------------------------------------------------------------ the recording, scored fairly
+
+
+def fair_retina(world, progress, fitted):
+    """Fill in missing neurons by four models and two rules, on the same masks.
+
+    Args:
+        world: worlds.FairRetina.
+        progress: a tqdm bar.
+        fitted: the store.Run of ``world.retina()``.
+
+    Returns:
+        dict: what ``fill_in`` gives for each number of missing neurons: ``counts`` (K, B models, 2 rules, 4,
+        N'), ``log_loss`` (K, B, N') and ``odds`` (K, B, 2, …) with the models in the order of
+        ``FAIR_MODELS``; ``n_silent``, of the M neurons how many fire in less than half of the observed bins.
+        Counts and sums only, never samples of the recording.
+    """
+    observed, test = walk.samples(world)
+    models = {
+        "independent": imputation.independent_model(observed),
+        "observed": fitted.model("observed"),
+        "augmented": fitted.model("augmented"),
+        "pseudolikelihood": estimators.pseudolikelihood(observed, world.ridge).model,
+    }
+    progress.reset(len(world.missing_counts))
+    scores = []
+    for n in world.missing_counts:
+        mask = imputation.random_mask(test.shape, n, rng=stream(world.seed, "missing"))
+        scores.append([fill_in(models[name], test, mask) for name in FAIR_MODELS])
+        progress.update()
+    names = ("counts", "log_loss", "odds")
+    arrays = {name: np.array([[one[name] for one in several] for several in scores]) for name in names}
+    return {**arrays, "n_silent": (observed.mean(0) < 0).sum()}
+
+
+def fill_in(model, spins, missing):
+    """Hide spins and fill them in by both rules: what can be counted without keeping the samples.
+
+    Args:
+        model: IsingModel.
+        spins: (N, M) of ±1.
+        missing: (N, M) bool.
+
+    Returns:
+        dict: ``counts`` (2 rules, 4, N), the ``metrics.confusion`` of each rule; ``log_loss`` (N,) of the
+        posterior; ``odds`` (2, …), its ``metrics.odds_histogram`` between ``ODDS_EDGES``.
+    """
+    missing = _checks.mask("missing", missing, np.shape(spins))
+    hidden = np.where(missing, np.int8(0), spins)
+    odds = imputation.log_odds(model, hidden)
+    filled = imputation.impute(model, hidden), np.where(odds >= 0, 1, -1)  # argmax, marginal
+    return {
+        "counts": np.array([metrics.confusion(spins, some, missing) for some in filled], dtype=np.uint8),
+        "log_loss": metrics.log_loss(spins, odds, missing).astype(np.float32),
+        "odds": metrics.odds_histogram(spins, odds, missing, ODDS_EDGES),
+    }
+
+
+# ------------------------------------------------------------------ the rivals
+
+
+class DrawnFrom(NamedTuple):
+    """Samples drawn by Monte Carlo from the model that a method has found."""
+
+    method: str
+
+
+class Method(NamedTuple):
+    """How to infer, and from which samples: "observed", "augmented", "both", "true", or ``DrawnFrom``."""
+
+    fit: Callable
+    samples: str | DrawnFrom = "observed"
+
+
+_tap_erasure = functools.partial(erasure.fit, moments="tap")
+_bare = functools.partial(estimators.pseudolikelihood, ridge=0.0)
+
+METHODS = {
+    "erasure": Method(erasure.fit),
+    "erasure_tap": Method(_tap_erasure),
+    "pseudolikelihood": Method(estimators.pseudolikelihood),
+    "pseudolikelihood_bare": Method(_bare),
+    "log_rise": Method(estimators.log_rise),
+    "mean_field": Method(estimators.mean_field),
+    "tap": Method(estimators.tap),
+    "augmented": Method(erasure.fit, "augmented"),
+    "augmented_tap": Method(_tap_erasure, "augmented"),
+    "augmented_pseudolikelihood": Method(_bare, "augmented"),
+    "erasure_both": Method(erasure.fit, "both"),
+    "erasure_pseudo": Method(erasure.fit, DrawnFrom("pseudolikelihood")),
+    "erasure_tap_pseudo": Method(_tap_erasure, DrawnFrom("pseudolikelihood")),
+    "erasure_true": Method(erasure.fit, "true"),
+    "erasure_tap_true": Method(_tap_erasure, "true"),
+}
+
+
+def rivals(world, progress):
+    """The same samples given to every method.
+
+    Args:
+        world: worlds.Rivals.
+        progress: a tqdm bar.
+
+    Returns:
+        dict: ``truth`` (L,); for each name in ``METHODS`` the parameters found (L,), all NaN where the method
+        refused the samples, and ``seconds`` (methods,) of one core; ``denoiser`` (L,), what is read off the
+        network itself; ``bound``, the Cramér–Rao bound on the error of Eq. 23; ``train_seconds``,
+        ``sample_seconds``, ``n_weights`` of the denoiser; its own loss on observed and test samples,
+        ``observed_loss`` and ``test_loss``; ``variance`` of the augmented samples' energies under the
+        observed fit with its ``test_line`` and ``observed_line``; ``n_distinct``, of the observed samples how
+        many differ.
+    """
+    truth, (observed, test) = walk.truth(world), walk.samples(world)
+    nothing = np.full_like(truth.to_vector(), np.nan)
+    augmented, diffusion = _diffuse(world, observed, test, progress)
+    samples = {
+        "observed": observed,
+        "augmented": augmented,
+        "both": np.concatenate([observed, test]),
+        "true": sampling.sample(truth, world.n_augmented, rng=stream(world.seed, "oracle")),
+    }
+    found, seconds = {}, []
+    for name, (fit, source) in METHODS.items():
+        clock = time.process_time()
+        try:
+            if source not in samples:
+                model = IsingModel.from_vector(found[source.method], world.n_spins)
+                rng = stream(world.seed, source.method)
+                samples[source] = sampling.sample(model, world.n_augmented, rng=rng)
+            vector = fit(samples[source]).model.to_vector()
+        except (erasure.NotConverged, sampling.NotMixed, ValueError) as error:
+            log.warning("%s refused the samples: %s", name, error)
+            vector = nothing
+        found[name] = vector
+        seconds.append(time.process_time() - clock)
+    variances = estimators.cramer_rao(truth, world.n_observed, rng=stream(world.seed, "bound"))
+    ruler = IsingModel.from_vector(found["erasure"], world.n_spins)
+    energies = {"variance": augmented, "test_line": test, "observed_line": observed}
+    return {
+        "truth": truth.to_vector(),
+        "denoiser": nothing,  # unless it has couplings to read
+        **found,
+        "seconds": np.array(seconds),
+        "bound": variances.sum() / world.n_spins,
+        **diffusion,
+        **{name: stopping.energy_variance(spins, ruler) for name, spins in energies.items()},
+        "n_distinct": len(np.unique(observed, axis=0)),
+    }
+
+
+def _diffuse(world, observed, test, progress):
+    """Train the denoiser and sample from it: the augmented samples, and what it cost and learned."""
+    progress.reset(world.n_iterations)
+    schedule = ddpm.NoiseSchedule.linear(worlds.N_NOISE_LEVELS)
+    make = getattr(denoisers, world.denoiser)
+    denoiser = make(world.n_spins, schedule.n_steps, rng=stream(world.seed, "weights"))
+    start = time.process_time()
+    training = {"n_iterations": world.n_iterations, "rng": stream(world.seed, "training")}
+    for _ in ddpm.train(denoiser, schedule, observed, **training):
+        progress.update()
+    trained = time.process_time()
+    steps, rng = world.n_sampling_steps, stream(world.seed, "augmented")
+    x = ddpm.sample(denoiser, schedule, world.n_augmented, n_steps=steps, rng=rng)
+    sampled = time.process_time()
+    losses = {
+        f"{name}_loss": ddpm.own_loss(denoiser, schedule, spins, rng=stream(world.seed, "loss"))
+        for name, spins in (("observed", observed), ("test", test))
+    }
+    read = {"denoiser": denoiser.model().to_vector()} if world.denoiser == "MeanField" else {}
+    return ddpm.to_spins(x), {
+        **read,
+        "train_seconds": trained - start,
+        "sample_seconds": sampled - trained,
+        "n_weights": sum(p.numel() for p in denoiser.parameters()),
+        **losses,
+    }
+
+
+# ------------------------------------------------------------------ the corrected Erasure Machine
+
+
+def corrected(world, progress):
+    """Fit with moments to first order and with those of TAP, at each ε; NaN where a fit is refused.
+
+    Args:
+        world: worlds.Corrected.
+        progress: a tqdm bar.
+
+    Returns:
+        dict: ``truth`` (L,); for "linear" and "tap" the parameters at the automatic ε, e.g. ``tap`` (L,),
+        with ``tap_epsilon``, and at each of the ``epsilons`` the error of Eq. 23, the mean energy and the
+        pseudolikelihood of the observed samples, ``tap_curve`` (3, K); ``pseudolikelihood`` (L,) with a
+        ridge of M/N; ``bound``, the Cramér–Rao bound on the error of Eq. 23.
+    """
+    progress.reset(2 * (len(world.epsilons) + 1))
+    truth, observed = walk.truth(world), walk.draw(world, "observed")
+    arrays = {"truth": truth.to_vector()}
+    for moments in ("linear", "tap"):
+        fits = []
+        for epsilon in ("auto", *world.epsilons):
+            try:
+                fits.append(erasure.fit(observed, epsilon, moments=moments))
+            except erasure.NotConverged:
+                fits.append(None)
+            progress.update()
+        auto, *others = fits
+        arrays[moments] = auto.model.to_vector() if auto else np.full(arrays["truth"].shape, np.nan)
+        arrays[f"{moments}_epsilon"] = auto.epsilon if auto else np.nan
+        scores = [_scores(fit, truth, observed) for fit in others]
+        arrays[f"{moments}_curve"] = np.array(scores).reshape(-1, 3).T
+    rival = estimators.pseudolikelihood(observed, world.n_spins / world.n_observed)
+    rng = stream(world.seed, "bound")
+    variances = estimators.cramer_rao(truth, world.n_observed, rng=rng, n_draws=_N_BOUND_DRAWS)
+    too_high = _N_BOUND_DRAWS / (_N_BOUND_DRAWS - variances.size)  # see cramer_rao
+    return {
+        **arrays,
+        "pseudolikelihood": rival.model.to_vector(),
+        "bound": variances.sum() / world.n_spins / too_high,
+    }
+
+
+def _scores(fit, truth, observed):
+    if fit is None:
+        return (np.nan,) * 3
+    likelihood = metrics.log_pseudolikelihood(fit.model, observed)
+    return metrics.thesis_mse(fit.model, truth), fit.mean_energy, likelihood

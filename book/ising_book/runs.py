@@ -1,0 +1,132 @@
+"""Find a run or compute it: which function belongs to which world, side by side, one thread each.
+
+    [run] = runs.find_or_compute([worlds.Augmentation(n_spins=20, n_observed=1000)])
+    run["variance"], run.model("augmented"), run.provenance["seconds"]
+
+A run that is stored is read; any other is computed on the spot, with a progress bar, and cached.
+"""
+
+import concurrent.futures
+import contextlib
+import datetime
+import inspect
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import threadpoolctl
+import torch
+from IPython.display import Markdown
+from tqdm import tqdm
+
+from ising_book import extensions, provenance, store, walk, worlds
+from ising_lib import _checks, ddpm
+
+
+class Recipe(NamedTuple):
+    """How the runs of a kind of world are computed.
+
+    Attributes:
+        compute: function of the world, a tqdm bar, and the runs it needs; returns {name: array}.
+        needs: function of the world; returns the worlds of the runs to be found or computed first.
+        precision: of the networks, where the world has no ``training`` that says it.
+    """
+
+    compute: Callable
+    needs: Callable = lambda world: ()
+    precision: str = "float32"
+
+
+RECIPES = {
+    worlds.Augmentation: Recipe(walk.augmentation),
+    worlds.Retina: Recipe(walk.retina),
+    worlds.HeldOut: Recipe(extensions.held_out),
+    worlds.FairRetina: Recipe(extensions.fair_retina, needs=lambda world: (world.retina(),)),
+    worlds.Rivals: Recipe(extensions.rivals),
+    worlds.Corrected: Recipe(extensions.corrected, precision="float64"),
+}
+
+
+def needed(configs):
+    """The configs of all runs to be stored before these can be drawn: what each needs, then itself, once."""
+    ordered = {}
+    for config in configs:
+        ordered |= dict.fromkeys((*needed(RECIPES[type(config)].needs(config)), config))
+    return list(ordered)
+
+
+def find_or_compute(configs, *, jobs=None):
+    """The runs of several worlds; those not stored are computed side by side, one core each.
+
+    Args:
+        configs: of ``worlds.KINDS``.
+        jobs: runs at once; by default as many as there are cores.
+
+    Returns:
+        list of store.Run: in the order of ``configs``.
+    """
+    configs = list(configs)
+    if jobs is not None:
+        _checks.count("jobs", jobs)
+    missing = [config for config in dict.fromkeys(configs) if store.find(worlds.describe(config)) is None]
+    jobs = min(len(missing), jobs or os.cpu_count() or 1)
+    if jobs > 1:
+        spawn = multiprocessing.get_context("spawn")  # a forked torch can hang
+        with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
+            waiting = [pool.submit(run, config, position=n % jobs) for n, config in enumerate(missing)]
+            for future in concurrent.futures.as_completed(waiting):
+                future.result()
+    found = {config: run(config) for config in dict.fromkeys(configs)}
+    return [found[config] for config in configs]
+
+
+def by_config(configs):
+    """The same as {config: run}, each config once."""
+    configs = list(dict.fromkeys(configs))
+    return dict(zip(configs, find_or_compute(configs), strict=True))
+
+
+def source(*functions):
+    """The source of functions as Markdown: a page shows what was executed, never a copy."""
+    blocks = [f"```python\n{inspect.getsource(function).rstrip()}\n```" for function in functions]
+    return Markdown("\n\n".join(blocks))
+
+
+def run(config, position=0):
+    """The run of a world: stored, or computed now on one thread and cached."""
+    plain = worlds.describe(config)
+    found = store.find(plain)
+    if found is None:
+        before = [run(other, position) for other in RECIPES[type(config)].needs(config)]
+        with store.lock(plain):  # somebody else may have finished it while we waited
+            found = store.find(plain) or _compute(config, before, plain, position)
+    return found
+
+
+def _compute(config, before, plain, position):
+    started, code = datetime.datetime.now(datetime.UTC), provenance.commit()
+    recipe, training = RECIPES[type(config)], getattr(config, "training", None)
+    precision = recipe.precision
+    if training:
+        precision = ddpm.resolve_precision(training.precision, training.device)
+    clock, core_clock = time.perf_counter(), time.process_time()
+    title = f"{config.experiment}, seed {config.seed}, {precision}"
+    bar = tqdm(desc=title, unit="it", position=position, mininterval=1.0, leave=False)
+    with one_thread(), bar:
+        arrays = recipe.compute(config, bar, *before)
+    seconds, core_seconds = time.perf_counter() - clock, time.process_time() - core_clock
+    return store.write(plain, arrays, provenance.record(code, precision, started, seconds, core_seconds))
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Inside, the same sums in the same order, however many cores there are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpoolctl.threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(threads)

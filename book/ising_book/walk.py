@@ -1,0 +1,245 @@
+"""The thesis's pipeline, from the truth to the inferred model, top to bottom.
+
+``augmentation`` and ``retina`` begin, ``pipeline`` walks, and each stage below it
+fits on a screen.  The figures' pages show these functions as they are executed.
+"""
+
+import functools
+
+import numpy as np
+
+from ising_book import monitors, worlds
+from ising_book.worlds import stream
+from ising_lib import datasets, ddpm, denoisers, erasure, ising, sampling, stopping
+
+TRAJECTORY_STEPS = 50
+KEPT_SPINS = 10_000  # augmented samples that a run keeps
+SHARES = np.array([1 / 300, 1 / 100, 1 / 30, 1 / 10, 1 / 3, 1])  # of the augmented
+
+
+def augmentation(world, progress):
+    """Thesis Sec. 3: a truth, samples of it, a diffusion model, two inferences.
+
+    Args:
+        world: worlds.Augmentation.
+        progress: a tqdm bar.
+
+    Returns:
+        dict: ``truth`` (L,), and all that ``pipeline`` returns.
+    """
+    observed, test = samples(world)
+    found = pipeline(observed, test, world.training, world.seed, progress)
+    return {"truth": truth(world).to_vector(), **found}
+
+
+def retina(world, progress):
+    """Thesis Sec. 3.4: the same on the recording, with two fits without fields.
+
+    Args:
+        world: worlds.Retina.
+        progress: a tqdm bar.
+
+    Returns:
+        dict: as of ``pipeline``, without samples: an overfitted network's are
+        those of the recording.
+    """
+    observed, test = samples(world)
+    found = pipeline(observed, test, world.training, world.seed, progress, couplings_only=True)
+    del found["augmented_spins"]
+    return found
+
+
+def truth(world):
+    """The true model of a KnownTruth: the same at every call."""
+    scales = world.coupling_scale, world.field_scale
+    return ising.gaussian(world.n_spins, *scales, rng=stream(world.seed, "truth"))
+
+
+@functools.singledispatch
+def draw(world, name):
+    """Samples of the truth, "observed" or "test": the same at every call."""
+    rng = stream(world.seed, name)
+    return sampling.sample(truth(world), world.n_observed, rng=rng)
+
+
+@draw.register
+def _(world: worlds.Rivals, name):
+    if world.drawn == "equilibrium":
+        return draw.dispatch(worlds.KnownTruth)(world, name)
+    rng = stream(world.seed, f"pool {name}")
+    return sampling.resample_pool(truth(world), world.n_observed, rng=rng)
+
+
+@functools.singledispatch
+def samples(world):
+    """Observed and test samples of a world: the same at every call."""
+    return [draw(world, "observed"), draw(world, "test")]
+
+
+@samples.register
+def _(world: worlds.HeldOut):
+    """The observed samples in two parts, to train with and held out."""
+    return np.split(draw(world, "observed"), [world.n_trained])
+
+
+@samples.register
+def _(world: worlds.Retina):
+    spins, _ = datasets.most_active_spins(datasets.load_retina(), world.n_spins)
+    rng = stream(world.seed, "split")
+    return datasets.split(spins, world.n_observed, world.n_test, rng=rng)
+
+
+def pipeline(observed, test, training, seed, progress, *, couplings_only=False):
+    """Train on the observed samples, stop by Var E, augment, infer.
+
+    Args:
+        observed, test: (N, M) and (N', M) of ±1.
+        training: worlds.Training.
+        seed: of the named streams.
+        progress: a tqdm bar, advanced by one per update.
+        couplings_only: fit without fields, too.
+
+    Returns:
+        dict: ``observed`` (L,) parameters fitted to the observed samples,
+        ``observed_epsilon``; ``observed_line`` and ``test_line`` (Var E under
+        them); ``test_distances`` (M + 1,).
+
+        For each of K checkpoints: ``iterations``; ``loss`` (mean since the last
+        one), ``observed_loss`` and ``test_loss`` (of the averaged network); and
+        from n_monitor samples ``variance`` (Var E), ``monitored`` (K, L)
+        parameters fitted to them, ``monitored_epsilon``, ``analog`` (K, 60)
+        shares of their values before the threshold between
+        ``monitors.ANALOG_EDGES``, ``distances`` (K, M + 1) shares at each
+        distance to the nearest observed sample, ``distinct`` (share of
+        different ones).
+
+        ``stop_index``, ``stop_iteration``, ``stop_crossed``; and all that
+        ``augment`` returns.
+    """
+    # 1. infer from what was observed: the ruler of the energies
+    fit = erasure.fit(observed)
+    lines = [stopping.energy_variance(spins, fit.model) for spins in (test, observed)]
+
+    # 2. train; at each checkpoint generate, and measure
+    schedule = ddpm.NoiseSchedule.linear(training.n_noise_levels)
+    seen, augmented = [], None
+    for step, loss in checkpoints(observed, schedule, training, seed, progress):
+        rng = stream(seed, f"look {step.iteration}")
+        x = generate(step.denoiser, schedule, training, training.n_monitor, rng)
+        seen.append(
+            {
+                "iterations": step.iteration,
+                "loss": loss,
+                **monitors.losses(step.denoiser, schedule, training, observed, test, seed),
+                **monitors.measure(x, observed, fit.model),
+            }
+        )
+
+        # 3. stop where Var E comes down to the line, or at the end
+        curves = ([one[name] for one in seen] for name in ("iterations", "variance"))
+        point = stopping.crossing(*curves, *lines)
+        last = step.iteration == training.n_iterations
+
+        # 4. generate many samples there, and infer from them
+        if augmented is None and (point.crossed or last):
+            augmented = augment(step.denoiser, schedule, training, observed, seed, couplings_only)
+        if point.crossed and training.stop:
+            break
+    return {
+        **parameters("observed", observed, fit, couplings_only),
+        "test_line": lines[0],
+        "observed_line": lines[1],
+        "test_distances": monitors.distances(test, observed),
+        **{name: np.array([one[name] for one in seen]) for name in seen[0]},
+        "stop_index": point.index,
+        "stop_iteration": point.iteration,
+        "stop_crossed": point.crossed,
+        **augmented,
+    }
+
+
+def checkpoints(observed, schedule, training, seed, progress):
+    """Train the thesis's network; yield at each checkpoint.
+
+    Yields:
+        tuple: ddpm.TrainingStep, and the mean loss since the last checkpoint.
+    """
+    progress.reset(training.n_iterations)
+    denoiser = denoisers.ResidualMLP(observed.shape[1], schedule.n_steps, rng=stream(seed, "initial weights"))
+    wanted, losses = monitors.checkpoints(training), []
+    for step in ddpm.train(
+        denoiser,
+        schedule,
+        observed,
+        n_iterations=training.n_iterations,
+        rng=stream(seed, "training"),
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        average=training.average,
+        precision=training.precision,
+        device=training.device,
+    ):
+        progress.update()
+        losses.append(step.loss)
+        if step.iteration in wanted:
+            yield step, np.mean(losses)
+            losses = []
+
+
+def generate(denoiser, schedule, training, n_samples, rng):
+    """Draw from the diffusion model: (N, M) analog bits, before the threshold."""
+    return ddpm.sample(
+        denoiser,
+        schedule,
+        n_samples,
+        rng=rng,
+        n_steps=training.n_sampling_steps,
+        precision=training.precision,
+        device=training.device,
+    )
+
+
+def augment(denoiser, schedule, training, observed, seed, couplings_only):
+    """Draw the augmented samples, and infer from them and from fewer of them.
+
+    Returns:
+        dict: ``augmented`` (L,) and ``augmented_epsilon``; the same from the
+        first ``sizes`` (K',) samples alone, ``by_size`` (K', L), and together
+        with the observed ones, ``by_size_with_observed`` (K', L); the first of
+        them, ``augmented_spins``; and the way of a few from pure noise,
+        ``trajectory`` (K'', 16, M) at the steps ``trajectory_steps``.
+    """
+    n_samples, rng = training.n_augmented, stream(seed, "augmented")
+    spins = ddpm.to_spins(generate(denoiser, schedule, training, n_samples, rng))
+    sizes = np.maximum(n_samples * SHARES, min(10, n_samples))
+    sizes = np.unique(sizes.round().astype(int))
+    alone = [erasure.fit(spins[:size]) for size in sizes]
+    joined = [erasure.fit(np.concatenate([observed, spins[:size]])) for size in sizes]
+    steps, states = ddpm.trajectory(
+        denoiser,
+        schedule,
+        16,
+        rng=stream(seed, "trajectory"),
+        n_steps=min(TRAJECTORY_STEPS, schedule.n_steps),
+        precision=training.precision,
+        device=training.device,
+    )
+    return {
+        **parameters("augmented", spins, alone[-1], couplings_only),
+        "sizes": sizes,
+        "by_size": np.array([fit.model.to_vector() for fit in alone]),
+        "by_size_with_observed": np.array([fit.model.to_vector() for fit in joined]),
+        "augmented_spins": spins[:KEPT_SPINS],
+        "trajectory_steps": steps,
+        "trajectory": states.astype(np.float16),
+    }
+
+
+def parameters(name, spins, fit, couplings_only):
+    """The parameters fitted to some samples; without fields, too, if asked for."""
+    arrays = {name: fit.model.to_vector(), f"{name}_epsilon": fit.epsilon}
+    if couplings_only:  # thesis Fig. 14b
+        fit = erasure.fit(spins, fields=False)
+        arrays |= {f"{name}_couplings": fit.model.to_vector()}
+        arrays |= {f"{name}_couplings_epsilon": fit.epsilon}
+    return arrays

@@ -1,0 +1,313 @@
+"""What a run is about: frozen descriptions in plain data, and the named random streams of a seed.
+
+A world says which truth or recording, which sizes, which training.  It computes nothing: ``walk`` and
+``extensions`` do, and ``runs`` knows which function belongs to which world.
+"""
+
+import dataclasses
+import functools
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ising_lib import _checks, imputation
+
+
+def _plain(world, check, *names):
+    """Check fields and make them plain int or float: 1, 1.0 and numpy's numbers then name the same run."""
+    for name in names:
+        object.__setattr__(world, name, check(name, getattr(world, name)))
+
+
+_positive = functools.partial(_checks.count, minimum=2)
+_seed = functools.partial(_checks.count, minimum=0)
+_share = functools.partial(_checks.real, low=0.0, high=1.0, open_interval=True)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the diffusion model is trained, watched and sampled; what the thesis leaves open is chosen here.
+
+    Args:
+        n_iterations: updates, the longest training.
+        n_checkpoints: how many checkpoints, evenly spaced on a logarithmic scale, the end included.
+        n_monitor: samples drawn at each checkpoint, for Var E and for the error curve.
+        n_augmented: samples drawn at the stopping point, for the final inference.
+        stop: end the training at the stopping point instead of going on to n_iterations.
+        n_noise_levels: T of the linear schedule.
+        n_sampling_steps: of these T, steps taken when sampling.
+        batch_size, learning_rate, average, precision, device: as in ``ddpm.train``.
+    """
+
+    n_iterations: int = 16_000
+    n_checkpoints: int = 13
+    n_monitor: int = 10_000
+    n_augmented: int = 100_000
+    stop: bool = False
+    n_noise_levels: int = 1000
+    n_sampling_steps: int = 30
+    batch_size: int = 256
+    learning_rate: float = 5e-4
+    average: float = 0.999
+    precision: str = "auto"
+    device: str = "cpu"
+
+    def __post_init__(self):
+        counts = ("n_iterations", "n_checkpoints", "n_monitor", "n_augmented")
+        _plain(self, _checks.count, *counts, "n_noise_levels", "n_sampling_steps", "batch_size")
+        _plain(self, _checks.real, "learning_rate", "average")
+
+
+@dataclass(frozen=True)
+class KnownTruth:
+    """A model drawn at random, and samples of it: equal for all worlds with the same numbers.
+
+    Args:
+        n_spins: M.
+        n_observed: N, and as many test samples.
+        coupling_scale, field_scale: g of the couplings and of the fields.
+        seed: of everything; another seed is another truth, other samples, another training.
+    """
+
+    n_spins: int = 40
+    n_observed: int = 4000
+    coupling_scale: float = 1.0
+    field_scale: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        _plain(self, _positive, "n_spins", "n_observed")
+        _plain(self, _seed, "seed")
+        _plain(self, functools.partial(_checks.real, low=0.0), "coupling_scale", "field_scale")
+
+
+@dataclass(frozen=True)
+class Augmentation(KnownTruth):
+    """Known truth: how well does the Erasure Machine do on augmented against observed samples?
+
+    Thesis Fig. 5, 7, 8, 9, 10; computed by ``walk.augmentation``.
+
+    Args:
+        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``KnownTruth``; the test samples are
+            for the stopping rule.
+        training: the diffusion model.
+    """
+
+    experiment = "augmentation"
+    version = 2
+
+    training: Training = Training()
+
+
+@dataclass(frozen=True)
+class HeldOut(Augmentation):
+    """As ``Augmentation``, where nobody has test samples: some of the N observed ones take their place.
+
+    Beyond the thesis; computed by ``extensions.held_out``.
+
+    Args:
+        held_out: share of the observed samples that are kept from the diffusion model and judge it.
+        all others: as in ``Augmentation``.
+    """
+
+    experiment = "held_out"
+    version = 1
+
+    held_out: float = 0.2
+
+    def __post_init__(self):
+        super().__post_init__()
+        _plain(self, _share, "held_out")
+        if not 2 <= self.n_trained <= self.n_observed - 2:
+            raise ValueError(
+                f"held_out must leave two samples or more on both sides of the split, got {self.held_out} "
+                f"of n_observed = {self.n_observed}"
+            )
+
+    @property
+    def n_trained(self):
+        """How many of the observed samples the diffusion model sees."""
+        return round(self.n_observed * (1 - self.held_out))
+
+
+@dataclass(frozen=True)
+class Retina:
+    """The recording: as ``Augmentation``, with training and test samples instead of a truth.
+
+    Thesis Fig. 12, 13, 14; computed by ``walk.retina``.
+
+    Args:
+        n_spins: the most active neurons.
+        n_observed, n_test: training and test samples.
+        seed: of the split and of the training.
+        training: the diffusion model.
+    """
+
+    experiment = "retina"
+    version = 2
+
+    n_spins: int = 40
+    n_observed: int = 8000
+    n_test: int = 1000
+    seed: int = 0
+    training: Training = Training()
+
+    def __post_init__(self):
+        _plain(self, _positive, "n_spins", "n_observed", "n_test")
+        _plain(self, _seed, "seed")
+
+
+@dataclass(frozen=True)
+class FairRetina(Retina):
+    """Missing neurons of the recording filled in by the models of a ``Retina`` run and by their rivals.
+
+    Extends thesis Fig. 14; computed by ``extensions.fair_retina``.
+
+    Args:
+        missing_counts: K numbers of missing neurons, at most 20: these are summed over exactly.
+        ridge: penalty of the pseudolikelihood.
+        all others: of the Retina run.
+    """
+
+    experiment = "fair_retina"
+    version = 1
+
+    missing_counts: tuple = (2, 5, 8, 11, 14, 17, 20)
+    ridge: float = 0.01
+
+    def __post_init__(self):
+        super().__post_init__()
+        check = functools.partial(_checks.count, maximum=min(self.n_spins, imputation.MAX_ENUMERATED))
+        counts = tuple(check("missing_counts", n) for n in self.missing_counts)  # a list from a notebook
+        object.__setattr__(self, "missing_counts", counts)
+        _plain(self, functools.partial(_checks.real, low=0.0), "ridge")
+
+    def retina(self):
+        """The world of the run whose models these are."""
+        return Retina(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Retina)})
+
+
+@dataclass(frozen=True)
+class Rivals(KnownTruth):
+    """The same samples given to every method: who comes nearest to the truth?
+
+    Beyond the thesis; computed by ``extensions.rivals``.
+
+    Args:
+        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``KnownTruth``.
+        drawn: "equilibrium", by Monte Carlo, or "pool": drawn with Boltzmann weights from 30 N uniform
+            configurations, as in the published code of the Erasure Machine.
+        denoiser: name in ``denoisers`` of the one that makes the augmented samples, trained at its own rate.
+        n_iterations, n_augmented, n_sampling_steps: of that diffusion model, of ``N_NOISE_LEVELS``.
+    """
+
+    experiment = "rivals"
+    version = 1
+
+    drawn: str = "equilibrium"
+    denoiser: str = "MeanField"
+    n_iterations: int = 6000
+    n_augmented: int = 100_000
+    n_sampling_steps: int = 50
+
+    def __post_init__(self):
+        super().__post_init__()
+        _plain(self, _positive, "n_iterations", "n_augmented")
+        _plain(self, functools.partial(_checks.count, maximum=N_NOISE_LEVELS), "n_sampling_steps")
+        _checks.choice("drawn", self.drawn, ("equilibrium", "pool"))
+        _checks.choice("denoiser", self.denoiser, ("MeanField", "LogitMLP"))
+
+
+N_NOISE_LEVELS = 1000
+
+
+@dataclass(frozen=True)
+class Corrected(KnownTruth):
+    """The Erasure Machine with moments to first order and with those of TAP, on the same samples.
+
+    Beyond the thesis; computed by ``extensions.corrected``.
+
+    Args:
+        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``KnownTruth``.
+        epsilons: K values of ε to fit at, besides the automatic one.
+    """
+
+    experiment = "corrected"
+    version = 1
+
+    epsilons: tuple = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "epsilons", tuple(_share("epsilons", value) for value in self.epsilons))
+
+
+KINDS = (Augmentation, Retina, FairRetina, Rivals, Corrected, HeldOut)
+
+
+def stream(seed, name):
+    """The random stream ``name`` of a seed: independent of all other names, whatever order they come in."""
+    return np.random.default_rng([_seed("seed", seed), zlib.crc32(name.encode())])
+
+
+def from_parameters(kind, parameters, **changes):
+    """One world for each of the seeds, from the parameters of a notebook.
+
+    Args:
+        kind: one of ``KINDS``.
+        parameters: {name: value}, e.g. ``globals()`` of the notebook: ``seeds``, and any fields of the kind
+            and of its Training by their names; whatever else it holds is ignored.
+        changes: parameters that have other values here.
+
+    Returns:
+        list: of worlds, in the order of the seeds.
+    """
+    parameters = {**parameters, **changes}
+    own, training = (
+        {field.name: parameters[field.name] for field in dataclasses.fields(cls) if field.name in parameters}
+        for cls in (kind, Training)
+    )
+    if _trains(kind):
+        own["training"] = Training(**training)
+    return with_seeds(kind(**own), parameters["seeds"])
+
+
+def _trains(kind):
+    return "training" in {field.name for field in dataclasses.fields(kind)}
+
+
+def with_seeds(world, seeds):
+    """The same world once for each seed."""
+    if not isinstance(seeds, Iterable) or isinstance(seeds, str) or not list(seeds):
+        raise ValueError(f"seeds must be a list of at least one whole number, got {seeds!r}")
+    return [dataclasses.replace(world, seed=seed) for seed in seeds]
+
+
+def describe(world):
+    """A world as plain data: what is hashed into its run's name and shown under a figure."""
+    if not isinstance(world, KINDS):
+        raise TypeError(f"config must be one of the worlds, e.g. Augmentation(), got {world!r:.60}")
+    return {"experiment": world.experiment, "version": world.version, **dataclasses.asdict(world)}
+
+
+def from_plain(plain):
+    """The world that ``describe`` made plain.
+
+    Raises:
+        ValueError: an unknown experiment, another version of it, or fields that it does not have.
+    """
+    kinds = {kind.experiment: kind for kind in KINDS}
+    values = dict(plain)
+    kind = kinds[_checks.choice("experiment", values.pop("experiment", None), tuple(kinds))]
+    version = values.pop("version", None)
+    if version != kind.version:
+        raise ValueError(f"version of {kind.experiment!r} must be {kind.version}, got {version!r}")
+    for known, given in ((kind, values), (Training, values.get("training", {}))):
+        unknown = set(given) - {field.name for field in dataclasses.fields(known)}
+        if unknown:
+            raise ValueError(f"{known.__name__} has no field {sorted(unknown)[0]!r}")
+    if _trains(kind):
+        values["training"] = Training(**values.get("training", {}))
+    return kind(**values)
