@@ -10,7 +10,7 @@ _FOLDS = 3
 _TOLERANCE = 5e-7  # of the gradient
 _FOLD_TOLERANCE = 1e-5  # moves a held-out loss by some 1e-9
 _MAX_STEPS = 200
-_BLOCK = 1024  # rows handled at once: their temporaries stay in the second-level cache
+_BLOCK = 512  # rows handled at once: their temporaries stay in the second-level cache
 
 
 def regress(features, targets, ridge, rng=None, *, used=None, loss="logistic"):
@@ -101,6 +101,7 @@ def _path(features, targets, ridges, used, loss, tolerance):
             slope = (slope + 2 * penalty * found) * used
             residual = np.abs(slope).max()
             if residual <= tolerance:
+                yield found, n_steps
                 break
             if residual > before / 3 and not fresh:
                 second = None
@@ -114,7 +115,6 @@ def _path(features, targets, ridges, used, loss, tolerance):
                 f"spin may be a function of the others in these samples; use a larger ridge",
                 residual,
             )
-        yield found, n_steps
 
 
 def _derivatives(features, targets, parameters, loss, second=False):

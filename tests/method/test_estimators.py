@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from ising_lib import erasure, estimators, exact, ising, metrics, sampling
+from ising_lib import _regression, erasure, estimators, exact, ising, metrics, sampling
 
 FALSE_ALARM = 1e-4
 
@@ -17,6 +17,7 @@ def many(model, n_samples, rng):
     return exact.sample(model, n_samples, rng=rng)
 
 
+LOSSES = {estimators.pseudolikelihood: "logistic", estimators.log_rise: "screening"}
 ALL = {
     "pseudolikelihood": lambda spins: estimators.pseudolikelihood(spins, 0.0),
     "ridge": lambda spins: estimators.pseudolikelihood(spins, rng=np.random.default_rng(0)),
@@ -90,6 +91,50 @@ def test_ridge_by_held_out_samples_helps_where_samples_are_few(rng):
     weakest = estimators.pseudolikelihood(spins, 1e-4)
     assert chosen.ridge > 1e-3
     assert metrics.thesis_mse(chosen.model, model) < 0.5 * metrics.thesis_mse(weakest.model, model)
+
+
+def test_the_chosen_ridge_predicts_held_out_samples_best(rng):
+    """By hand: every strength fitted on two thirds, in their order, and scored on the third."""
+    spins = many(model_of(6, 0.7, rng), 150, rng)
+    scores = {}
+    for ridge in np.geomspace(1e-4, 1.0, 13):
+        scores[ridge] = 0.0
+        for fold in np.array_split(np.arange(150), 3):
+            kept = np.delete(spins, fold, axis=0)
+            for i in range(6):  # one spin's own regression, before J_ij and J_ji are averaged
+                others = np.delete(kept, i, axis=1)
+
+                def loss(w, x=others, y=kept[:, i], ridge=ridge):
+                    return np.log1p(np.exp(-2 * y * (w[0] + x @ w[1:]))).mean() + ridge * w[1:] @ w[1:]
+
+                w = optimize.minimize(loss, np.zeros(6)).x
+                margins = spins[fold, i] * (w[0] + np.delete(spins[fold], i, axis=1) @ w[1:])
+                scores[ridge] += np.log1p(np.exp(-2 * margins)).sum()
+    best = min(scores, key=scores.get)
+    assert estimators.pseudolikelihood(spins).ridge == pytest.approx(best)
+    assert min(scores) < best < max(scores)  # as opposed to the end of the list
+
+
+@pytest.mark.parametrize("fit", [estimators.pseudolikelihood, estimators.log_rise])
+def test_rare_spins_are_fitted_too(fit, rng):
+    """One spin in fifty is up, and couplings are strong: scipy's BFGS finds nothing better."""
+    model = ising.IsingModel(np.full(6, -2.0), 0.8 * model_of(6, 1.0, rng).couplings)
+    spins, ridge = many(model, 2000, rng), 1e-3
+    assert spins.mean(0).min() < -0.9
+    for i in range(6):
+        others = np.delete(spins, i, axis=1)
+
+        def loss(w, i=i, others=others):
+            margins = spins[:, i] * (w[0] + others @ w[1:])
+            if fit is estimators.log_rise:
+                return np.log(np.exp(-margins).mean()) + ridge * w[1:] @ w[1:]
+            return np.log1p(np.exp(-2 * margins)).mean() + ridge * w[1:] @ w[1:]
+
+        best = optimize.minimize(loss, np.zeros(6), method="BFGS", options={"gtol": 1e-7})
+        found = _regression.regress(others, spins[:, [i]], ridge, loss=LOSSES[fit])
+        vector = np.concatenate([found[0], found[1][0]])
+        assert loss(vector) <= best.fun + 1e-10
+        np.testing.assert_allclose(vector, best.x, atol=1e-3)  # curvatures are some 0.02 here
 
 
 def test_bound_in_closed_form_without_couplings():
