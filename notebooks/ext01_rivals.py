@@ -130,9 +130,9 @@ seconds = np.mean([found[config]["seconds"] for config in centre], axis=0)
 took = dict(zip(extensions.METHODS, seconds, strict=True))
 for name, (label, _) in {**NAMES, **CONTROLS}.items():
     time = f"{took[name]:.1f} s" if name in took else "in training"
-    print(f"{label:46} {metrics.spread(over_bound(name, centre), 2):45} {time}")
+    print(f"{label:46} {style.spread(over_bound(name, centre), 2):45} {time}")
 bounds = np.array([found[config]["bound"] for config in centre])
-print("the bound itself:", metrics.spread(bounds, 4))
+print("the bound itself:", style.spread(bounds, 4))
 
 # %% [markdown]
 # The same where the samples are drawn with Boltzmann weights from a pool of uniform configurations, as in the
@@ -141,14 +141,14 @@ print("the bound itself:", metrics.spread(bounds, 4))
 # %%
 for name in ("erasure", "augmented", "pseudolikelihood", "pseudolikelihood_bare"):
     errors = np.array([found[config].error(name) for config in pool])
-    print(f"{NAMES[name][0]:46} MSE {metrics.spread(errors, 3)}")
+    print(f"{NAMES[name][0]:46} MSE {style.spread(errors, 3)}")
 distinct = {name: [found[c]["n_distinct"] for c in group] for name, group in (("MC", centre), ("pool", pool))}
 for name, counts in distinct.items():
     print(f"different configurations among the {n_observed:,} samples, {name}: {np.mean(counts):,.0f}")
 
 # %% tags=["remove-cell"]
 for name in {**NAMES, **CONTROLS}:
-    glue(f"ext01_{name}", metrics.spread(over_bound(name, centre), 2), display=False)
+    glue(f"ext01_{name}", style.spread(over_bound(name, centre), 2), display=False)
 everywhere = [config for config in found if config not in pool]
 lower = over_bound("augmented", everywhere) < over_bound("pseudolikelihood", everywhere)
 glue("ext01_beats_pseudo", f"{lower.sum()} of {lower.size}", display=False)
@@ -157,17 +157,17 @@ glue("ext01_tap_beats_pseudo", f"{lower.sum()} of {lower.size}", display=False)
 lower = over_bound("augmented", everywhere) < over_bound("erasure", everywhere)
 glue("ext01_gains", f"{lower.sum()} of {lower.size}", display=False)
 gain = over_bound("augmented", centre) / over_bound("erasure", centre)
-glue("ext01_gain", metrics.spread(gain, 2), display=False)
+glue("ext01_gain", style.spread(gain, 2), display=False)
 gain = over_bound("erasure_both", centre) / over_bound("erasure", centre)
-glue("ext01_gain_both", metrics.spread(gain, 2), display=False)
+glue("ext01_gain_both", style.spread(gain, 2), display=False)
 gain = over_bound("erasure_pseudo", centre) / over_bound("erasure", centre)
-glue("ext01_gain_pseudo", metrics.spread(gain, 2), display=False)
+glue("ext01_gain_pseudo", style.spread(gain, 2), display=False)
 pooled = {name: np.array([found[c].error(name) for c in pool]) for name in NAMES}
 better = pooled["erasure"] < pooled["pseudolikelihood"]
 glue("ext01_pool_flips", f"{better.sum()} of {better.size}", display=False)
 for name in ("erasure", "pseudolikelihood", "augmented"):
-    glue(f"ext01_pool_{name}", metrics.spread(pooled[name], 3), display=False)
-    glue(f"ext01_mse_{name}", metrics.spread([found[c].error(name) for c in centre], 3), display=False)
+    glue(f"ext01_pool_{name}", style.spread(pooled[name], 3), display=False)
+    glue(f"ext01_mse_{name}", style.spread([found[c].error(name) for c in centre], 3), display=False)
 for name, counts in distinct.items():
     glue(f"ext01_distinct_{name}", f"{np.mean(counts):,.0f}", display=False)
 for name in ("pseudolikelihood", "erasure"):

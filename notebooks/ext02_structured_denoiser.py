@@ -95,7 +95,7 @@
 # ```
 #
 # A test enumerates both sides for a right and a wrong model:
-# {download}`✓ tested <../tests/test_denoisers.py>` `test_the_loss_is_the_log_likelihood`.
+# {download}`✓ tested <../tests/method/test_denoisers.py>` `test_the_loss_is_the_log_likelihood`.
 #
 # ## Parameters
 #
@@ -183,7 +183,7 @@ shown = {
     "ridge pseudolikelihood": ratios(centre, "pseudolikelihood"),
 }
 for name, values in shown.items():
-    print(f"{name:26} MSE / observed {metrics.spread(values, 3)}, {len(values)} seeds")
+    print(f"{name:26} MSE / observed {style.spread(values, 3)}, {len(values)} seeds")
 
 # %% [markdown]
 # What it costs and what it learns. Seconds are of one core. The loss is $-\langle \log p \rangle$ per spin, in
@@ -204,11 +204,11 @@ for label, group in (("perceptron", perceptron), ("mean field", centre)):
     print("  Var E: augmented {:.1f}, test {:.1f}, observed {:.1f}".format(*lines))
 
 # %% tags=["remove-cell"]
-glue("ext02_thesis", metrics.spread(plain, 2), display=False)
+glue("ext02_thesis", style.spread(plain, 2), display=False)
 for name, values in zip(
     ("perceptron", "mean_field", "tap", "read", "pseudo"), list(shown.values())[1:], strict=True
 ):
-    glue(f"ext02_{name}", metrics.spread(values, 2), display=False)
+    glue(f"ext02_{name}", style.spread(values, 2), display=False)
 glue("ext02_seeds", len(centre), display=False)
 glue("ext02_weights", f"{mean(centre, 'n_weights'):,.0f}", display=False)
 glue("ext02_train_seconds", f"{mean(centre, 'train_seconds'):.0f}", display=False)
@@ -230,15 +230,15 @@ lost = [c for c in every if ratios([c])[0] >= 1]
 names = [f"M = {c.n_spins}, N = {c.n_observed:,}, g = {c.coupling_scale}, seed {c.seed}" for c in lost]
 glue("ext02_lost", "; ".join(names) or "none", display=False)
 bound = np.array([found[c].over_bound("denoiser") for c in centre])
-glue("ext02_read_bound", metrics.spread(bound, 2), display=False)
+glue("ext02_read_bound", style.spread(bound, 2), display=False)
 bound = np.array([found[c].over_bound("augmented_tap") for c in centre])
-glue("ext02_tap_bound", metrics.spread(bound, 2), display=False)
+glue("ext02_tap_bound", style.spread(bound, 2), display=False)
 for size, group in zip(system_sizes, by_size, strict=True):
-    glue(f"ext02_size_{size}", metrics.spread(ratios(group), 2), display=False)
+    glue(f"ext02_size_{size}", style.spread(ratios(group), 2), display=False)
     true = np.array([found[c].error("erasure_true") / found[c].error("erasure") for c in group])
-    glue(f"ext02_true_{size}", metrics.spread(true, 2), display=False)
+    glue(f"ext02_true_{size}", style.spread(true, 2), display=False)
 for count, group in zip(observed_counts, by_count, strict=True):
-    glue(f"ext02_count_{count}", metrics.spread(ratios(group), 2), display=False)
+    glue(f"ext02_count_{count}", style.spread(ratios(group), 2), display=False)
 
 # %% [markdown]
 # ## The figure

@@ -186,9 +186,9 @@ count = {name: errors(by_count, name) for name in kinds}
 for k, g in enumerate(coupling_scales):
     print(f"g = {g}:", ", ".join(f"{labels[name]} {strength[name][:, k].mean():.4f}" for name in kinds))
     print("   bound", f"{values(by_strength, 'bound')[:, k].mean():.4f};", end=" ")
-    print("corrected / thesis:", metrics.spread(strength["tap"][:, k] / strength["linear"][:, k]))
+    print("corrected / thesis:", style.spread(strength["tap"][:, k] / strength["linear"][:, k]))
 for k, n in enumerate(observed_counts):
-    gain = metrics.spread(count["tap"][:, k] / count["linear"][:, k])
+    gain = style.spread(count["tap"][:, k] / count["linear"][:, k])
     print(f"N = {n:,}, g = 1: corrected / thesis: {gain}")
 
 # %% [markdown]
@@ -204,8 +204,8 @@ curves = {name: values(by_strength, f"{name}_curve") for name in ("linear", "tap
 regret = {}
 for name, curve in curves.items():
     regret[name] = [metrics.regret(curve[:, :, 0], curve[:, :, score]) for score in (1, 2)]
-    print(f"{labels[name]}: regret of the mean energy {metrics.spread(regret[name][0].ravel(), 2)},", end=" ")
-    print(f"of the pseudolikelihood {metrics.spread(regret[name][1].ravel(), 2)}")
+    print(f"{labels[name]}: regret of the mean energy {style.spread(regret[name][0].ravel(), 2)},", end=" ")
+    print(f"of the pseudolikelihood {style.spread(regret[name][1].ravel(), 2)}")
 for name in curves:
     chosen = values(by_strength, f"{name}_epsilon").mean(0)
     print(f"{labels[name]}, automatic epsilon by g:", ", ".join(f"{epsilon:.2f}" for epsilon in chosen))
@@ -218,10 +218,10 @@ for name in curves:
 augmented = np.array([found[config].error("augmented") for config in augmenting])
 observed = np.array([found[config].error("observed") for config in augmenting])
 instead, plm = (errors([same_samples], name).ravel() for name in ("tap", "pseudolikelihood"))
-print(f"observed, thesis:     {metrics.spread(observed, 4)}")
-print(f"augmented, thesis:    {metrics.spread(augmented, 4)}")
-print(f"observed, corrected:  {metrics.spread(instead, 4)}")
-print(f"observed, PLM:        {metrics.spread(plm, 4)}")
+print(f"observed, thesis:     {style.spread(observed, 4)}")
+print(f"augmented, thesis:    {style.spread(augmented, 4)}")
+print(f"observed, corrected:  {style.spread(instead, 4)}")
+print(f"observed, PLM:        {style.spread(plm, 4)}")
 
 # %% tags=["remove-cell"]
 strong, weak = coupling_scales.index(shown[1]), coupling_scales.index(shown[0])
@@ -232,12 +232,12 @@ pays = [n for n, row in zip(observed_counts, (count["tap"] < count["linear"]).al
 all_curves = curves, {name: values(by_count, f"{name}_curve") for name in ("linear", "tap")}
 refused = [np.isnan(grid["tap"][:, :, 0]) for grid in all_curves]  # each (S, K, E)
 fits_refused = [f"{lost.sum()} of {lost.size}" for lost in refused]
-glue("ext03_ratio_strong", metrics.spread(ratio[:, strong], 2), display=False)
-glue("ext03_ratio_weak", metrics.spread(ratio[:, weak], 2), display=False)
-glue("ext03_ratio_weakest", metrics.spread(ratio[:, 0], 2), display=False)
+glue("ext03_ratio_strong", style.spread(ratio[:, strong], 2), display=False)
+glue("ext03_ratio_weak", style.spread(ratio[:, weak], 2), display=False)
+glue("ext03_ratio_weakest", style.spread(ratio[:, 0], 2), display=False)
 glue("ext03_better", f"{(ratio < 1).sum()} of {ratio.size}", display=False)
-glue("ext03_to_plm_strong", metrics.spread(to_plm[:, strong], 2), display=False)
-glue("ext03_to_plm_weak", metrics.spread(to_plm[:, weak], 2), display=False)
+glue("ext03_to_plm_strong", style.spread(to_plm[:, strong], 2), display=False)
+glue("ext03_to_plm_weak", style.spread(to_plm[:, weak], 2), display=False)
 glue("ext03_pays_from", f"{min(pays, default=0):,}", display=False)
 glue("ext03_fewest", f"{observed_counts[0]:,}", display=False)
 glue("ext03_most", f"{observed_counts[-1]:,}", display=False)
@@ -246,11 +246,11 @@ glue("ext03_ratio_most", f"{by_n[-1]:.2f}", display=False)
 glue("ext03_refused_strength", fits_refused[0], display=False)
 glue("ext03_refused_count", fits_refused[1], display=False)
 glue("ext03_n_augmented", f"{n_augmented:,}", display=False)
-glue("ext03_regret_energy", metrics.spread(regret["tap"][0].ravel(), 2), display=False)
-glue("ext03_regret_likelihood", metrics.spread(regret["tap"][1].ravel(), 2), display=False)
-glue("ext03_regret_linear", metrics.spread(regret["linear"][0].ravel(), 2), display=False)
-glue("ext03_augmented", metrics.spread(augmented / observed, 2), display=False)
-glue("ext03_instead", metrics.spread(instead / observed, 2), display=False)
+glue("ext03_regret_energy", style.spread(regret["tap"][0].ravel(), 2), display=False)
+glue("ext03_regret_likelihood", style.spread(regret["tap"][1].ravel(), 2), display=False)
+glue("ext03_regret_linear", style.spread(regret["linear"][0].ravel(), 2), display=False)
+glue("ext03_augmented", style.spread(augmented / observed, 2), display=False)
+glue("ext03_instead", style.spread(instead / observed, 2), display=False)
 
 # %% [markdown]
 # ## The moments, and where there is an answer

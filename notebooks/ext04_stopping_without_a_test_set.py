@@ -149,9 +149,9 @@ for k, count in enumerate(counts):
     for name, (label, group, by, rule, _) in WAYS.items():
         error[name].append(errors(k, group, by, rule) / whole[k])
         regret[name].append(errors(k, group, by, rule) / errors(k, group, group, "oracle"))
-        row = metrics.spread(error[name][k], 2), metrics.spread(regret[name][k], 2), stops(k, by, rule)
+        row = style.spread(error[name][k], 2), style.spread(regret[name][k], 2), stops(k, by, rule)
         print(f"  {label:21} {row[0]:22} {row[1]:22} {', '.join(map(str, row[2]))}")
-    print(f"  {'Erasure Machine on 2N':21} {metrics.spread(both[k] / whole[k], 2)}")
+    print(f"  {'Erasure Machine on 2N':21} {style.spread(both[k] / whole[k], 2)}")
 
 # %% [markdown]
 # Does the variance come down to the line at all? And is the checkpoint kept earlier than the best one?
@@ -177,15 +177,15 @@ for k, count in enumerate(counts):
 WITHIN = ("last", "again", "again_loss", "part", "part_loss", "part_last")  # with N samples in all
 for k, size in enumerate(("few", "many")):
     for name in WAYS:
-        glue(f"ext04_{size}_{name}", metrics.spread(error[name][k], 2), display=False)
-        glue(f"ext04_{size}_{name}_regret", metrics.spread(regret[name][k], 2), display=False)
+        glue(f"ext04_{size}_{name}", style.spread(error[name][k], 2), display=False)
+        glue(f"ext04_{size}_{name}_regret", style.spread(regret[name][k], 2), display=False)
         moments = stops(k, WAYS[name][2], WAYS[name][3])
         glue(f"ext04_{size}_{name}_at", ", ".join(f"{stop:,}" for stop in moments), display=False)
         glue(f"ext04_{size}_{name}_early", f"{early[name][k]} of {len(seeds)}", display=False)
     glue(f"ext04_{size}_n", f"{counts[k]:,}", display=False)
-    glue(f"ext04_{size}_both", metrics.spread(both[k] / whole[k], 2), display=False)
+    glue(f"ext04_{size}_both", style.spread(both[k] / whole[k], 2), display=False)
     cost = error["part_oracle"][k] / error["oracle"][k]
-    glue(f"ext04_{size}_split", metrics.spread(cost, 2), display=False)
+    glue(f"ext04_{size}_split", style.spread(cost, 2), display=False)
     means = {name: error[name][k].mean() for name in WITHIN}
     glue(f"ext04_{size}_best", WAYS[min(means, key=means.get)][0], display=False)
     glue(f"ext04_{size}_best_mean", f"{min(means.values()):.2f}", display=False)
@@ -197,7 +197,7 @@ glue("ext04_share", f"{100 * held_out:.0f}", display=False)
 glue("ext04_iterations", f"{n_iterations:,}", display=False)
 glue("ext04_monitor", f"{n_monitor:,}", display=False)
 finals = [found[c].error("augmented") / found[c].error("observed") for c in tested[1]]
-glue("ext04_longer", metrics.spread(finals, 2), display=False)
+glue("ext04_longer", style.spread(finals, 2), display=False)
 glue("ext04_longer_augmented", f"{longer['n_augmented']:,}", display=False)
 
 # %% [markdown]

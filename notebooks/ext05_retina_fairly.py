@@ -140,8 +140,8 @@ active = 100 * counts[:, :, silent, 0, :2].sum((2, 3)) / (n_test * np.array(miss
 quiet = ", ".join(f"{run['n_silent']} of {n_spins}" for run in fair)
 print("neurons that fire in less than half of the bins, by seed:", quiet)
 print("the independent model fills in a spike:", bool(counts[:, :, silent, :, 2].any()))
-print(f"of {n_missing} missing neurons, {metrics.spread(active[:, at] * n_missing / 100, 2)} are active")
-print(f"so silence is right for {metrics.spread(100 - active[:, at], 2)} % of them")
+print(f"of {n_missing} missing neurons, {style.spread(active[:, at] * n_missing / 100, 2)} are active")
+print(f"so silence is right for {style.spread(100 - active[:, at], 2)} % of them")
 
 # %% [markdown]
 # All scores at `n_missing` missing neurons: mean over seeds and, with several seeds, the smallest and the
@@ -154,11 +154,11 @@ for kind, values in scores.items():
     for name, row in zip(models, np.moveaxis(100 * values[:, at], 1, 0), strict=True):  # (S, 2)
         if np.isnan(row).any():
             continue  # the precision of a model that fills in no spike
-        print(f"  {name:>16}: argmax {metrics.spread(row[:, 0], 2)}, marginal {metrics.spread(row[:, 1], 2)}")
+        print(f"  {name:>16}: argmax {style.spread(row[:, 0], 2)}, marginal {style.spread(row[:, 1], 2)}")
 for kind, values in (("log-loss per missing neuron", log_loss), ("ranking", ranking)):
     print(kind)
     for name, row in zip(models, values[:, at].T, strict=True):
-        print(f"  {name:>16}: {metrics.spread(row, 3)}")
+        print(f"  {name:>16}: {style.spread(row, 3)}")
 
 # %% [markdown]
 # Differences at `n_missing` missing neurons, seed by seed, each with its interval. First in points of
@@ -204,8 +204,8 @@ never = odds[:, at][..., edges[1:] < np.log(1e-4)].sum(-1)  # (S, B, 2): silent,
 share_never = 100 * never.sum(-1) / (n_test * n_missing)
 share_active = 100 * never[..., 1] / np.maximum(never.sum(-1), 1)
 for k, name in enumerate(models):
-    print(f"{name}: said of {metrics.spread(share_never[:, k], 1)} % of the missing neurons;")
-    print(f"  of those, active after all: {metrics.spread(share_active[:, k], 2)} %")
+    print(f"{name}: said of {style.spread(share_never[:, k], 1)} % of the missing neurons;")
+    print(f"  of those, active after all: {style.spread(share_active[:, k], 2)} %")
 
 # %% [markdown]
 # And all numbers of missing neurons, means over seeds, by the thesis's rule.
@@ -241,21 +241,21 @@ def count(which):
 
 put("n_missing", n_missing)
 put("ridge", ridge)
-put("active", metrics.spread(active[:, at] * n_missing / 100, 2))
-put("silent", metrics.spread(100 - active[:, at], 1))
+put("active", style.spread(active[:, at] * n_missing / 100, 2))
+put("silent", style.spread(100 - active[:, at], 1))
 for k, name in enumerate(models):
     for kind, values in scores.items():
-        put(f"{name}_{kind}", metrics.spread(100 * values[:, at, k, 0], 1))
-        put(f"{name}_{kind}_marginal", metrics.spread(100 * values[:, at, k, 1], 1))
-    put(f"{name}_log_loss", metrics.spread(log_loss[:, at, k], 3))
-    put(f"{name}_ranking", metrics.spread(ranking[:, at, k], 2))
-    put(f"{name}_never", metrics.spread(share_never[:, k], 0))
-    put(f"{name}_never_active", metrics.spread(share_active[:, k], 1))
-    put(f"{name}_by_rule", metrics.spread(by_rule[name][:, 0], 2))
+        put(f"{name}_{kind}", style.spread(100 * values[:, at, k, 0], 1))
+        put(f"{name}_{kind}_marginal", style.spread(100 * values[:, at, k, 1], 1))
+    put(f"{name}_log_loss", style.spread(log_loss[:, at, k], 3))
+    put(f"{name}_ranking", style.spread(ranking[:, at, k], 2))
+    put(f"{name}_never", style.spread(share_never[:, k], 0))
+    put(f"{name}_never_active", style.spread(share_active[:, k], 1))
+    put(f"{name}_by_rule", style.spread(by_rule[name][:, 0], 2))
 for kind, rows in gains.items():
     for name, values in rows.items():
         key = f"{kind}_{name.replace('all ', '').replace(' − ', '_')}"
-        put(key, metrics.spread(values[:, 0], digits[kind]))
+        put(key, style.spread(values[:, 0], digits[kind]))
         put(f"{key}_by_seed", say(values, digits[kind]))
         put(f"{key}_above", count(values[:, 1] > 0))
 for kind, values in curves.items():
@@ -265,7 +265,7 @@ others = np.delete(log_loss, rival, 2).min(2), np.delete(ranking, rival, 2).max(
 put("rival_lowest_loss", count(log_loss[..., rival] < others[0]))
 put("rival_best_ranking", count(ranking[..., rival] > others[1]))
 times = scores["recall"][:, at, rival, 0] / scores["recall"][:, at, augmented, 0]
-put("rival_recall_times", metrics.spread(times, 1))
+put("rival_recall_times", style.spread(times, 1))
 
 # %% [markdown]
 # ## The figure

@@ -103,7 +103,7 @@ WAYS = {
     "pseudolikelihood_bare": "no diffusion: pseudolikelihood, no ridge",
 }
 for name, label in WAYS.items():
-    print(f"{label:44} {metrics.spread(over_bound(name, with_changes()), 2)}")
+    print(f"{label:44} {style.spread(over_bound(name, with_changes()), 2)}")
 
 # %% [markdown]
 # Do two estimates make the same errors? The correlation of (estimate − truth) over all parameters:
@@ -117,7 +117,7 @@ for name in ("pseudolikelihood", "pseudolikelihood_bare", "augmented_pseudolikel
 
 # %% tags=["remove-cell"]
 for name in WAYS:
-    glue(f"ext06_{name}", metrics.spread(over_bound(name, with_changes()), 2), display=False)
+    glue(f"ext06_{name}", style.spread(over_bound(name, with_changes()), 2), display=False)
 for name in ("pseudolikelihood", "pseudolikelihood_bare", "augmented_pseudolikelihood", "augmented"):
     glue(f"ext06_same_{name}", f"{np.corrcoef(errors['denoiser'], errors[name])[0, 1]:.2f}", display=False)
 lower = over_bound("denoiser", found) < over_bound("augmented", found)

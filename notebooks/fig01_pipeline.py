@@ -80,21 +80,21 @@ error = {name: np.array([run.error(name) for run in runs]) for name in ("observe
 ratio = error["augmented"] / error["observed"]
 print("augmented samples for each observed one:", n_augmented // n_observed)
 print("copies of an observed sample, per cent:")
-print("  augmented", metrics.spread(copies, 2), "fresh", metrics.spread(fresh_copies, 2))
+print("  augmented", style.spread(copies, 2), "fresh", style.spread(fresh_copies, 2))
 print("spins that differ from the nearest observed sample, mean:")
-print("  augmented", metrics.spread(apart, 2), "fresh", metrics.spread(fresh_apart, 2))
-print("MSE observed:", metrics.spread(error["observed"]), "augmented:", metrics.spread(error["augmented"]))
-print("MSE augmented / observed:", metrics.spread(ratio))
+print("  augmented", style.spread(apart, 2), "fresh", style.spread(fresh_apart, 2))
+print("MSE observed:", style.spread(error["observed"]), "augmented:", style.spread(error["augmented"]))
+print("MSE augmented / observed:", style.spread(ratio))
 
 # %% tags=["remove-cell"]
 glue("fig01_times", str(n_augmented // n_observed), display=False)
-glue("fig01_copies", metrics.spread(copies, 1), display=False)
-glue("fig01_apart", metrics.spread(apart, 1), display=False)
-glue("fig01_fresh_copies", metrics.spread(fresh_copies, 1), display=False)
-glue("fig01_fresh_apart", metrics.spread(fresh_apart, 1), display=False)
-glue("fig01_observed", metrics.spread(error["observed"], 3), display=False)
-glue("fig01_augmented", metrics.spread(error["augmented"], 3), display=False)
-glue("fig01_ratio", metrics.spread(ratio, 2), display=False)
+glue("fig01_copies", style.spread(copies, 1), display=False)
+glue("fig01_apart", style.spread(apart, 1), display=False)
+glue("fig01_fresh_copies", style.spread(fresh_copies, 1), display=False)
+glue("fig01_fresh_apart", style.spread(fresh_apart, 1), display=False)
+glue("fig01_observed", style.spread(error["observed"], 3), display=False)
+glue("fig01_augmented", style.spread(error["augmented"], 3), display=False)
+glue("fig01_ratio", style.spread(ratio, 2), display=False)
 glue("fig01_better", f"{(ratio < 1).sum()} of {len(runs)}", display=False)
 
 # %% [markdown]

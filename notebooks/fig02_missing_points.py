@@ -117,11 +117,11 @@ n_seen = seen.sum(1)
 missing = {name: (law * ~seen).sum(1) for name, law in {"truth": truth, **laws}.items()}  # (S,)
 distance = {name: metrics.total_variation(truth, law) for name, law in laws.items()}
 part = {name: metrics.total_variation(truth * ~seen, law * ~seen) for name, law in laws.items()}
-print(f"configurations observed, of {seen.shape[1]}:", metrics.spread(n_seen, 0))
-print("probability of the missing points, truth:", metrics.spread(missing["truth"]))
+print(f"configurations observed, of {seen.shape[1]}:", style.spread(n_seen, 0))
+print("probability of the missing points, truth:", style.spread(missing["truth"]))
 print("                    on missing points    distance             its part from there")
 for name in laws:
-    print(f"{name:18}", *(f"{metrics.spread(values[name]):20}" for values in (missing, distance, part)))
+    print(f"{name:18}", *(f"{style.spread(values[name]):20}" for values in (missing, distance, part)))
 
 # %%
 kl = {
@@ -129,18 +129,18 @@ kl = {
     for name in ("smoothed", "likelihood", "model of observed", "model of augmented")
 }
 for name, values in kl.items():
-    print(f"Kullback-Leibler divergence of the truth from {name}:", metrics.spread(values))
+    print(f"Kullback-Leibler divergence of the truth from {name}:", style.spread(values))
 filled, fresh_filled = (
     100 * ((laws[name] > 0) & ~seen).sum(1) / (~seen).sum(1) for name in ("augmented", "fresh")
 )
 error = {name: np.array([run.error(name) for run in runs]) for name in ("observed", "augmented")}
-print("missing points with an augmented sample, per cent:", metrics.spread(filled, 0))
-print("               with a fresh sample, per cent:", metrics.spread(fresh_filled, 0))
+print("missing points with an augmented sample, per cent:", style.spread(filled, 0))
+print("               with a fresh sample, per cent:", style.spread(fresh_filled, 0))
 print(
     "MSE (Eq. 23) observed:",
-    metrics.spread(error["observed"]),
+    style.spread(error["observed"]),
     "augmented:",
-    metrics.spread(error["augmented"]),
+    style.spread(error["augmented"]),
 )
 for run, rate in zip(runs, rates, strict=True):
     print(f"seed {run.config['seed']}: stopped by the rule: {bool(run['stop_crossed'])},")
@@ -150,8 +150,8 @@ for run, rate in zip(runs, rates, strict=True):
 # %% tags=["remove-cell"]
 for name in laws:
     short = name.replace("model of ", "em_")
-    glue(f"fig02_{short}_distance", metrics.spread(distance[name], 2), display=False)
-    glue(f"fig02_{short}_missing", metrics.spread(100 * missing[name], 0), display=False)
+    glue(f"fig02_{short}_distance", style.spread(distance[name], 2), display=False)
+    glue(f"fig02_{short}_missing", style.spread(100 * missing[name], 0), display=False)
     glue(
         f"fig02_{short}_wins",
         f"{(distance['augmented'] < distance[name]).sum()} of {len(runs)}",
@@ -163,20 +163,20 @@ for name in laws:
         display=False,
     )
 for name, values in kl.items():
-    glue(f"fig02_{name.replace('model of ', 'em_')}_kl", metrics.spread(values, 2), display=False)
-glue("fig02_seen", metrics.spread(n_seen, 0), display=False)
-glue("fig02_truth_missing", metrics.spread(100 * missing["truth"], 0), display=False)
-glue("fig02_filled", metrics.spread(filled, 0), display=False)
-glue("fig02_fresh_filled", metrics.spread(fresh_filled, 0), display=False)
+    glue(f"fig02_{name.replace('model of ', 'em_')}_kl", style.spread(values, 2), display=False)
+glue("fig02_seen", style.spread(n_seen, 0), display=False)
+glue("fig02_truth_missing", style.spread(100 * missing["truth"], 0), display=False)
+glue("fig02_filled", style.spread(filled, 0), display=False)
+glue("fig02_fresh_filled", style.spread(fresh_filled, 0), display=False)
 share = 100 * missing["augmented"] / missing["truth"]
-glue("fig02_share", metrics.spread(share, 0), display=False)
+glue("fig02_share", style.spread(share, 0), display=False)
 glue("fig02_shares", ", ".join(f"{value:.0f}" for value in share), display=False)
 glue("fig02_crossed", f"{sum(bool(run['stop_crossed']) for run in runs)} of {len(runs)}", display=False)
 glue("fig02_epsilons", ", ".join(f"{run['augmented_epsilon']:.2f}" for run in runs), display=False)
 glue("fig02_epsilon_edge", f"{erasure.EPSILON_BOUNDS[0]:.2f}", display=False)
 glue("fig02_kept", ", ".join(f"{run['iterations'][run['stop_index']]:,}" for run in runs), display=False)
-glue("fig02_mse_observed", metrics.spread(error["observed"], 3), display=False)
-glue("fig02_mse_augmented", metrics.spread(error["augmented"], 3), display=False)
+glue("fig02_mse_observed", style.spread(error["observed"], 3), display=False)
+glue("fig02_mse_augmented", style.spread(error["augmented"], 3), display=False)
 
 # %% [markdown]
 # ## The figure

@@ -132,46 +132,46 @@ early, late = angle[:-1] >= 30, angle[:-1] < 30
 for name, scores in z.items():
     print(
         f"{name}: root mean square of z from 90° to 30°",
-        metrics.spread(np.sqrt((scores[:, early] ** 2).mean(1)), 2),
+        style.spread(np.sqrt((scores[:, early] ** 2).mean(1)), 2),
     )
     print(
-        f"{name}: root mean square of z below 30°", metrics.spread(np.sqrt((scores[:, late] ** 2).mean(1)), 2)
+        f"{name}: root mean square of z below 30°", style.spread(np.sqrt((scores[:, late] ** 2).mean(1)), 2)
     )
 
 # %%
 small = [np.flatnonzero(angle < 10)[0], -1]  # the first step below 10°, and t = 0
 for k in small:
     sizes = [np.array([values[k].mean() for values in half["size"]]) for half in (back, forth)]
-    print(f"t = {steps[k]}: size in reverse", metrics.spread(sizes[0]), "forward", metrics.spread(sizes[1]))
+    print(f"t = {steps[k]}: size in reverse", style.spread(sizes[0]), "forward", style.spread(sizes[1]))
 half_way = np.abs(angle - 45).argmin()
 settled = 100 * np.array([values[half_way].mean() for values in back["settled"]])
 last_energy = np.array([values[-1].mean() for values in back["energy"]])
 observed_energy = np.array([values[-1].mean() for values in forth["energy"]])
 print(
     "signs settled at 45° in reverse, per cent:",
-    metrics.spread(settled, 0),
+    style.spread(settled, 0),
     f"forward {100 * unchanged[half_way]:.0f}",
 )
 print(
     "energy per spin at t = 0: reverse",
-    metrics.spread(last_energy),
+    style.spread(last_energy),
     "observed",
-    metrics.spread(observed_energy),
+    style.spread(observed_energy),
 )
 
 # %% tags=["remove-cell"]
 for name, scores in z.items():
-    glue(f"fig03_{name}_early", metrics.spread(np.sqrt((scores[:, early] ** 2).mean(1)), 1), display=False)
-    glue(f"fig03_{name}_late", metrics.spread(np.sqrt((scores[:, late] ** 2).mean(1)), 1), display=False)
+    glue(f"fig03_{name}_early", style.spread(np.sqrt((scores[:, early] ** 2).mean(1)), 1), display=False)
+    glue(f"fig03_{name}_late", style.spread(np.sqrt((scores[:, late] ** 2).mean(1)), 1), display=False)
 glue("fig03_wrong", f"{wrong:.3f}", display=False)
-glue("fig03_end_size", metrics.spread([values[-1].mean() for values in back["size"]], 3), display=False)
-glue("fig03_settled", metrics.spread(settled, 0), display=False)
+glue("fig03_end_size", style.spread([values[-1].mean() for values in back["size"]], 3), display=False)
+glue("fig03_settled", style.spread(settled, 0), display=False)
 glue("fig03_unchanged", f"{100 * unchanged[half_way]:.0f}", display=False)
 variance = np.array([run["variance"][-1] / run["test_line"] for run in runs])
-glue("fig03_variance", metrics.spread(variance, 2), display=False)
+glue("fig03_variance", style.spread(variance, 2), display=False)
 glue("fig03_half_way", str(steps[half_way]), display=False)
-glue("fig03_last_energy", metrics.spread(last_energy, 2), display=False)
-glue("fig03_observed_energy", metrics.spread(observed_energy, 2), display=False)
+glue("fig03_last_energy", style.spread(last_energy, 2), display=False)
+glue("fig03_observed_energy", style.spread(observed_energy, 2), display=False)
 
 # %% [markdown]
 # ## The figures

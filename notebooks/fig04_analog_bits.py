@@ -87,8 +87,8 @@ error = np.array([run.error("monitored") / run.error("observed") for run in runs
 print("iterations  doubtful, per cent        distance from ±1        MSE / observed MSE")
 for row in zip(iterations, doubtful.T, distance.T, error.T, strict=True):
     print(
-        f"{row[0]:10}  {metrics.spread(row[1], 1):24}  {metrics.spread(row[2], 2):22}",
-        metrics.spread(row[3], 2),
+        f"{row[0]:10}  {style.spread(row[1], 1):24}  {style.spread(row[2], 2):22}",
+        style.spread(row[3], 2),
     )
 
 # %%
@@ -98,17 +98,17 @@ unsure = (np.abs(last) < 0.5).any(1)
 kept = ddpm.NoiseSchedule.linear(configs[0].training.n_noise_levels)
 t_last = runs[0]["trajectory_steps"][-2]
 level = np.sqrt(1 - kept.alphas_bar[t_last - 1])
-print("doubtful where the error is lowest, per cent:", metrics.spread(best, 1))
+print("doubtful where the error is lowest, per cent:", style.spread(best, 1))
 print(f"paths that end with a doubtful output: {unsure.sum()} of {len(unsure)}")
 print(f"noise level of the last step, t = {t_last}: {level:.3f}")
 
 # %% tags=["remove-cell"]
 glue("fig04_first_iteration", f"{iterations[0]:,}", display=False)
 glue("fig04_last_iteration", f"{iterations[-1]:,}", display=False)
-glue("fig04_first", metrics.spread(doubtful[:, 0], 0), display=False)
-glue("fig04_last", metrics.spread(doubtful[:, -1], 1), display=False)
-glue("fig04_distance", metrics.spread(distance[:, -1], 2), display=False)
-glue("fig04_best", metrics.spread(best, 0), display=False)
+glue("fig04_first", style.spread(doubtful[:, 0], 0), display=False)
+glue("fig04_last", style.spread(doubtful[:, -1], 1), display=False)
+glue("fig04_distance", style.spread(distance[:, -1], 2), display=False)
+glue("fig04_best", style.spread(best, 0), display=False)
 glue("fig04_best_iterations", ", ".join(f"{iterations[k]:,}" for k in error.argmin(1)), display=False)
 glue("fig04_unsure", f"{unsure.sum()} of {len(unsure)}", display=False)
 glue("fig04_level", f"{level:.2f}", display=False)

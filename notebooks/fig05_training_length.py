@@ -109,14 +109,14 @@ for k, iteration in enumerate(iterations):
     print(f"{iteration:10}", *(f"{values[:, k].mean():6.3f}" for values in row))
 
 # %%
-print("observed: MSE", metrics.spread(observed), "slope", metrics.spread(slope[:, -1]))
-print("  correlation", metrics.spread(correlation[:, -1]), "share", metrics.spread(weakness[:, -1]))
+print("observed: MSE", style.spread(observed), "slope", style.spread(slope[:, -1]))
+print("  correlation", style.spread(correlation[:, -1]), "share", style.spread(weakness[:, -1]))
 columns = [np.abs(np.log(iterations / wanted)).argmin() for wanted in shown]
 best = error.argmin(1)
 print("drawn:", iterations[columns], "lowest MSE after:", iterations[best])
-print("lowest MSE / observed MSE:", metrics.spread(error.min(1) / observed))
-print("last MSE / lowest MSE:", metrics.spread(error[:, -1] / error.min(1)))
-print("last D / observed MSE:", metrics.spread(distance[:, -1] / observed))
+print("lowest MSE / observed MSE:", style.spread(error.min(1) / observed))
+print("last MSE / lowest MSE:", style.spread(error[:, -1] / error.min(1)))
+print("last D / observed MSE:", style.spread(distance[:, -1] / observed))
 
 # %% [markdown]
 # The thesis takes the first samples for nearly random ones. Independent fair spins would have the energy
@@ -128,36 +128,36 @@ random_variance = np.array([(run["observed"] ** 2).sum() for run in runs])
 first_variance, test_variance = (
     np.array([np.ravel(run[name])[0] for run in runs]) for name in ("variance", "test_line")
 )
-print("Var E of fair spins:", metrics.spread(random_variance, 1))
-print("of the first checkpoint's samples:", metrics.spread(first_variance, 1))
-print("of test samples:", metrics.spread(test_variance, 1))
+print("Var E of fair spins:", style.spread(random_variance, 1))
+print("of the first checkpoint's samples:", style.spread(first_variance, 1))
+print("of test samples:", style.spread(test_variance, 1))
 
 # %% tags=["remove-cell"]
 best_correlation = correlation[np.arange(len(runs)), best]
 for n, k in enumerate(columns):
     glue(f"fig05_iterations_{n}", f"{iterations[k]:,}", display=False)
-    glue(f"fig05_slope_{n}", metrics.spread(slope[:, k], 2), display=False)
-    glue(f"fig05_slope_h_{n}", metrics.spread(slope_h[:, k], 2), display=False)
-    glue(f"fig05_slope_j_{n}", metrics.spread(slope_j[:, k], 2), display=False)
-    glue(f"fig05_correlation_{n}", metrics.spread(correlation[:, k], 2), display=False)
-    glue(f"fig05_weakness_{n}", metrics.spread(weakness[:, k], 2), display=False)
-    glue(f"fig05_ratio_{n}", metrics.spread(error[:, k] / observed, 2), display=False)
+    glue(f"fig05_slope_{n}", style.spread(slope[:, k], 2), display=False)
+    glue(f"fig05_slope_h_{n}", style.spread(slope_h[:, k], 2), display=False)
+    glue(f"fig05_slope_j_{n}", style.spread(slope_j[:, k], 2), display=False)
+    glue(f"fig05_correlation_{n}", style.spread(correlation[:, k], 2), display=False)
+    glue(f"fig05_weakness_{n}", style.spread(weakness[:, k], 2), display=False)
+    glue(f"fig05_ratio_{n}", style.spread(error[:, k] / observed, 2), display=False)
 glue("fig05_seeds", str(len(seeds)), display=False)
 glue("fig05_first", f"{iterations[0]:,}", display=False)
-glue("fig05_first_slope", metrics.spread(slope[:, 0], 2), display=False)
-glue("fig05_first_distance", metrics.spread(distance[:, 0] / observed, 2), display=False)
-glue("fig05_last_distance", metrics.spread(distance[:, -1] / observed, 2), display=False)
-glue("fig05_observed_slope", metrics.spread(slope[:, -1], 2), display=False)
-glue("fig05_observed_correlation", metrics.spread(correlation[:, -1], 2), display=False)
+glue("fig05_first_slope", style.spread(slope[:, 0], 2), display=False)
+glue("fig05_first_distance", style.spread(distance[:, 0] / observed, 2), display=False)
+glue("fig05_last_distance", style.spread(distance[:, -1] / observed, 2), display=False)
+glue("fig05_observed_slope", style.spread(slope[:, -1], 2), display=False)
+glue("fig05_observed_correlation", style.spread(correlation[:, -1], 2), display=False)
 glue("fig05_best", ", ".join(f"{iterations[k]:,}" for k in best), display=False)
-glue("fig05_best_correlation", metrics.spread(best_correlation, 2), display=False)
-glue("fig05_lowest", metrics.spread(error.min(1) / observed, 2), display=False)
+glue("fig05_best_correlation", style.spread(best_correlation, 2), display=False)
+glue("fig05_lowest", style.spread(error.min(1) / observed, 2), display=False)
 glue("fig05_better", f"{(error.min(1) < observed).sum()} of {len(runs)}", display=False)
 glue("fig05_worse", f"{(error[:, -1] > observed).sum()} of {len(runs)}", display=False)
-glue("fig05_random_variance", metrics.spread(random_variance, 0), display=False)
-glue("fig05_first_variance", metrics.spread(first_variance, 0), display=False)
-glue("fig05_test_variance", metrics.spread(test_variance, 0), display=False)
-glue("fig05_hours", metrics.spread([run.core_seconds / 3600 for run in runs], 1), display=False)
+glue("fig05_random_variance", style.spread(random_variance, 0), display=False)
+glue("fig05_first_variance", style.spread(first_variance, 0), display=False)
+glue("fig05_test_variance", style.spread(test_variance, 0), display=False)
+glue("fig05_hours", style.spread([run.core_seconds / 3600 for run in runs], 1), display=False)
 
 # %% [markdown]
 # ## The figure

@@ -89,23 +89,23 @@ for run, obs, aug in zip(runs, observed, augmented, strict=True):
         f"  kept checkpoint {run['iterations'][run['stop_index']]}, by the rule: {bool(run['stop_crossed'])}"
     )
     print(f"  epsilon: observed {run['observed_epsilon']:.2f}, augmented {run['augmented_epsilon']:.2f}")
-print("MSE augmented / observed:", metrics.spread(augmented / observed))
+print("MSE augmented / observed:", style.spread(augmented / observed))
 
 # %%
 shares = {
     kind: np.array([run.share("augmented", kind) / run.share("observed", kind) for run in runs])
     for kind in ("fields", "couplings")
 }
-print("squared error of the fields, augmented / observed:", metrics.spread(shares["fields"]))
-print("squared error of the couplings, augmented / observed:", metrics.spread(shares["couplings"]))
+print("squared error of the fields, augmented / observed:", style.spread(shares["fields"]))
+print("squared error of the couplings, augmented / observed:", style.spread(shares["couplings"]))
 
 # %% tags=["remove-cell"]
-glue("fig08_ratio", metrics.spread(augmented / observed, 2), display=False)
-glue("fig08_observed", metrics.spread(observed, 3), display=False)
-glue("fig08_augmented", metrics.spread(augmented, 3), display=False)
+glue("fig08_ratio", style.spread(augmented / observed, 2), display=False)
+glue("fig08_observed", style.spread(observed, 3), display=False)
+glue("fig08_augmented", style.spread(augmented, 3), display=False)
 glue("fig08_better", f"{(augmented < observed).sum()} of {len(runs)}", display=False)
-glue("fig08_fields", metrics.spread(shares["fields"], 2), display=False)
-glue("fig08_couplings", metrics.spread(shares["couplings"], 2), display=False)
+glue("fig08_fields", style.spread(shares["fields"], 2), display=False)
+glue("fig08_couplings", style.spread(shares["couplings"], 2), display=False)
 
 # %% [markdown]
 # ## The figure

@@ -78,8 +78,8 @@ augmented = np.array([run.error("augmented") for run in runs]).reshape(shape)
 fired = np.array([run["stop_crossed"] for run in runs]).reshape(shape)
 ratio = augmented / observed
 for g, obs, aug, both in zip(coupling_scales, observed, augmented, ratio, strict=True):
-    print(f"g = {g}: MSE observed {metrics.spread(obs, 4)}, augmented {metrics.spread(aug, 4)}")
-    print(f"         ratio {metrics.spread(both, 2)}")
+    print(f"g = {g}: MSE observed {style.spread(obs, 4)}, augmented {style.spread(aug, 4)}")
+    print(f"         ratio {style.spread(both, 2)}")
 print("the stopping rule fired, by g:", fired.sum(1), "of", len(seeds))
 stops = np.array([run["stop_iteration"] for run in runs]).reshape(shape)
 print("training ended after, mean over seeds, by g:", stops.mean(1).round().astype(int))
@@ -91,8 +91,8 @@ for name, row in zip(("observed", "augmented"), slopes, strict=True):
 # %% tags=["remove-cell"]
 best, worst = ratio.mean(1).argmin(), ratio.mean(1).argmax()
 glue("fig09_better", f"{(ratio < 1).sum()} of {ratio.size}", display=False)
-glue("fig09_best", f"{metrics.spread(ratio[best], 2)} at g = {coupling_scales[best]}", display=False)
-glue("fig09_worst", f"{metrics.spread(ratio[worst], 2)} at g = {coupling_scales[worst]}", display=False)
+glue("fig09_best", f"{style.spread(ratio[best], 2)} at g = {coupling_scales[best]}", display=False)
+glue("fig09_worst", f"{style.spread(ratio[worst], 2)} at g = {coupling_scales[worst]}", display=False)
 won = [str(g) for g, row in zip(coupling_scales, ratio, strict=True) if (row < 1).all()]
 glue("fig09_won", ", ".join(won) or "none", display=False)
 glue("fig09_slope_worst", f"{slopes[1, worst]:.2f}", display=False)

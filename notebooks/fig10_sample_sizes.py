@@ -88,8 +88,8 @@ ratio = augmented / observed
 for size, *rows in zip(system_sizes, observed, augmented, ratio, fired.sum(2), strict=True):
     print(f"M = {size}")
     for count, obs, aug, both, stops in zip(observed_counts, *rows, strict=True):
-        print(f"  N = {count:>6,}: observed {metrics.spread(obs)}, augmented {metrics.spread(aug)}")
-        print(f"              ratio {metrics.spread(both, 2)}; the rule fired in {stops} of {len(seeds)}")
+        print(f"  N = {count:>6,}: observed {style.spread(obs)}, augmented {style.spread(aug)}")
+        print(f"              ratio {style.spread(both, 2)}; the rule fired in {stops} of {len(seeds)}")
 
 # %% [markdown]
 # Trained further, with the fewest spins and the most observed samples:
@@ -98,7 +98,7 @@ for size, *rows in zip(system_sizes, observed, augmented, ratio, fired.sum(2), s
 on = [found[config] for config in further]
 gain = np.array([run.error("augmented") / run.error("observed") for run in on])
 ends = [run["iterations"][run["stop_index"]] for run in on]
-print(f"M = {least['n_spins']}, N = {least['n_observed']:,}: ratio {metrics.spread(gain, 2)}")
+print(f"M = {least['n_spins']}, N = {least['n_observed']:,}: ratio {style.spread(gain, 2)}")
 print("  by seed", *(f"{value:.2f} after {end:,};" for value, end in zip(gain, ends, strict=True)))
 
 # %% [markdown]
@@ -120,7 +120,7 @@ glue("fig10_spins", f"{min(system_sizes)} to {max(system_sizes)}", display=False
 glue("fig10_samples", f"{min(observed_counts):,} to {max(observed_counts):,}", display=False)
 glue("fig10_better", f"{(ratio < 1).sum()} of {ratio.size}", display=False)
 lost = [
-    f"M = {size}, N = {count:,} ({metrics.spread(both, 2)})"
+    f"M = {size}, N = {count:,} ({style.spread(both, 2)})"
     for size, row in zip(system_sizes, ratio, strict=True)
     for count, both in zip(observed_counts, row, strict=True)
     if (both >= 1).any()
@@ -128,21 +128,21 @@ lost = [
 glue("fig10_lost", "; ".join(lost) or "none", display=False)
 for size, row in zip(system_sizes, ratio, strict=True):
     glue(f"fig10_ratio_{size}", f"{row.mean(1).min():.2f} to {row.mean(1).max():.2f}", display=False)
-glue("fig10_further", metrics.spread(gain, 2), display=False)
+glue("fig10_further", style.spread(gain, 2), display=False)
 glue("fig10_further_better", f"{(gain < 1).sum()} of {gain.size}", display=False)
 glue("fig10_further_at", ", ".join(f"{end:,}" for end in ends), display=False)
 short = ratio[system_sizes.index(least["n_spins"]), observed_counts.index(least["n_observed"])]
-glue("fig10_short", metrics.spread(short, 2), display=False)
+glue("fig10_short", style.spread(short, 2), display=False)
 glue("fig10_fired", f"{fired.sum()} of {fired.size}", display=False)
 rises = np.diff(alone, axis=2) > 0
 glue("fig10_rises", f"{rises.sum()} of {rises.size}", display=False)
 late = alone[:, :, -1] / alone[:, :, len(sizes) // 2]
-glue("fig10_late", metrics.spread(late, 2), display=False)
+glue("fig10_late", style.spread(late, 2), display=False)
 glue("fig10_middle", f"{sizes[len(sizes) // 2]:,}", display=False)
 glue("fig10_most", f"{sizes[-1]:,}", display=False)
 first, last = joined[:, :, 0] / alone[:, :, 0], joined[:, :, -1] / alone[:, :, -1]
-glue("fig10_joined_first", metrics.spread(first, 2), display=False)
-glue("fig10_joined_last", metrics.spread(last, 3), display=False)
+glue("fig10_joined_first", style.spread(first, 2), display=False)
+glue("fig10_joined_last", style.spread(last, 3), display=False)
 glue("fig10_joined_helps", f"{(joined < alone).sum()} of {alone.size}", display=False)
 glue("fig10_joined_helps_last", f"{(last < 1).sum()} of {last.size}", display=False)
 glue("fig10_least", f"{sizes[0]:,}", display=False)

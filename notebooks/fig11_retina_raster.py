@@ -96,7 +96,7 @@ for m, by_name in laws.items():
         print(f"  {name:>11}: none {100 * law[0]:5.2f} %, {busy[m]} or more {100 * many:.4f} %")
         print(f"  {'':>11}  mean {mean:.2f}, variance {variance[m, name]:.2f}")
 spread = recording.mean((1, 2))
-print(f"silent share per repeat: {metrics.spread(100 * (1 - spread), 2)} %")
+print(f"silent share per repeat: {style.spread(100 * (1 - spread), 2)} %")
 
 # %% tags=["remove-cell"]
 glue("fig11_bins", f"{counts.size:,}", display=False)

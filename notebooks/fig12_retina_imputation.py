@@ -113,7 +113,7 @@ for kind in ("accuracy", "balanced_accuracy", "recall", "precision"):
     print(kind)
     for name, values in scores.items():
         if (name, kind) != ("all silent", "precision"):  # it fills in no spike
-            print(f"  {name:>16}: {metrics.spread([getattr(value, kind) for value in values], 4)}")
+            print(f"  {name:>16}: {style.spread([getattr(value, kind) for value in values], 4)}")
 
 # %% [markdown]
 # All fill in the same missing neurons of the same samples, so their differences are known better than the
@@ -125,7 +125,7 @@ silent = [(name, "all silent") for name in ("observed", "augmented", "pseudolike
 gains = {}
 for pair in (("augmented", "observed"), *silent):
     by_seed = 100 * np.array([one.gains[pair] for one in compared])  # (S, 2)
-    gains[pair] = metrics.spread(by_seed[:, 0], 2)
+    gains[pair] = style.spread(by_seed[:, 0], 2)
     print(f"accuracy, {pair[0]} minus {pair[1]}, in points of 100: {gains[pair]}")
     print("  by seed", ", ".join(f"{gain:+.2f} ± {error:.2f}" for gain, error in by_seed))
 
@@ -138,7 +138,7 @@ without = [metrics.compare(*three) for three in zip(filled, tests, rest, strict=
 gains_rest = {}
 for pair in gains:
     by_seed = 100 * np.array([one.gains[pair] for one in without])
-    gains_rest[pair] = metrics.spread(by_seed[:, 0], 2)
+    gains_rest[pair] = style.spread(by_seed[:, 0], 2)
     print(f"without it, {pair[0]} minus {pair[1]}: {gains_rest[pair]}")
     print("  by seed", ", ".join(f"{gain:+.2f} ± {error:.2f}" for gain, error in by_seed))
 fields = {
@@ -165,15 +165,15 @@ by_spin = [
 ]
 for name in two[0]:
     right = [100 * one.scores[name].accuracy for one in by_spin]
-    print(f"accuracy spin by spin, {name}: {metrics.spread(right, 2)} %")
-gain_by_spin = metrics.spread([100 * one.gains["augmented", "observed"][0] for one in by_spin], 2)
+    print(f"accuracy spin by spin, {name}: {style.spread(right, 2)} %")
+gain_by_spin = style.spread([100 * one.gains["augmented", "observed"][0] for one in by_spin], 2)
 print(f"  augmented minus observed: {gain_by_spin}")
 predicted = {
     name: [metrics.log_pseudolikelihood(some[name], test) for some, test in zip(models, tests, strict=True)]
     for name in models[0]
 }
 for name, values in predicted.items():
-    print(f"log-pseudolikelihood, {name.replace('all silent', 'independent')}: {metrics.spread(values, 2)}")
+    print(f"log-pseudolikelihood, {name.replace('all silent', 'independent')}: {style.spread(values, 2)}")
 
 # %%
 for run in runs:
@@ -184,9 +184,9 @@ for run in runs:
 # %% tags=["remove-cell"]
 for name, short in zip(models[0], ("observed", "augmented", "rival", "silent"), strict=True):
     for kind, digits in (("accuracy", 2), ("recall", 1), ("balanced_accuracy", 1), ("precision", 0)):
-        values = metrics.spread([100 * getattr(one, kind) for one in scores[name]], digits)
+        values = style.spread([100 * getattr(one, kind) for one in scores[name]], digits)
         glue(f"fig12_{short}" if kind == "accuracy" else f"fig12_{short}_{kind}", values, display=False)
-    glue(f"fig12_{short}_predicted", metrics.spread(predicted[name], 1), display=False)
+    glue(f"fig12_{short}_predicted", style.spread(predicted[name], 1), display=False)
 glue("fig12_gain_observed", gains["augmented", "observed"], display=False)
 glue("fig12_gain_silent", gains["augmented", "all silent"], display=False)
 glue("fig12_observed_over_silent", gains["observed", "all silent"], display=False)

@@ -160,8 +160,8 @@ dropped = [
 ]
 for name in names[:2]:
     right = [100 * one.scores[name].accuracy for one in dropped]
-    print(f"fields dropped, {n_missing} missing, {name} (%): {metrics.spread(right, 2)}")
-dropped_gain = metrics.spread([100 * one.gains["augmented", "observed"][0] for one in dropped], 2)
+    print(f"fields dropped, {n_missing} missing, {name} (%): {style.spread(right, 2)}")
+dropped_gain = style.spread([100 * one.gains["augmented", "observed"][0] for one in dropped], 2)
 print(f"  augmented minus observed (points): {dropped_gain}")
 
 # %% tags=["remove-cell"]
@@ -170,8 +170,8 @@ for name, short in (("with fields", "fields"), ("couplings alone", "couplings"))
     better, clear = (values > 0).all(0), (values.mean(0) > 0).sum()
     glue(f"fig14_{short}_always", f"{better.sum()} of {better.size}", display=False)
     glue(f"fig14_{short}_mean_better", f"{clear} of {better.size}", display=False)
-    glue(f"fig14_{short}_least", metrics.spread(values[:, 0], 2), display=False)
-    glue(f"fig14_{short}_most", metrics.spread(values[:, -1], 2), display=False)
+    glue(f"fig14_{short}_least", style.spread(values[:, 0], 2), display=False)
+    glue(f"fig14_{short}_most", style.spread(values[:, -1], 2), display=False)
     glue(f"fig14_{short}_seeds", f"{(values.mean(1) > 0).sum()} of {len(seeds)}", display=False)
     rest = gain(pairs[name], without)[..., 0]
     glue(f"fig14_{short}_rest", f"{rest.min():+.2f} to {rest.max():+.2f}", display=False)

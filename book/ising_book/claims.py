@@ -12,7 +12,7 @@ import string
 
 import numpy as np
 
-from ising_book import extensions, runs, store, walk, worlds
+from ising_book import extensions, runs, store, style, walk, worlds
 from ising_lib import _checks, estimators, imputation, metrics, stopping
 
 VERDICTS = ("holds", "holds in part", "does not hold")
@@ -370,6 +370,18 @@ def _said(entry, found):
     return f"**{verdict}**" + (f", so far: {waiting} of {len(found)} rows wait" if waiting else "")
 
 
+def badges(entries, found):
+    """{number of a claim: its title, whose it is, and the verdict}: what the pages' badges show."""
+    return {
+        str(entry["claim"]): {
+            "title": entry["title"],
+            "whose": "thesis" if "thesis" in entry else "ours",
+            "verdict": verdicts(entry, several)[1] or "not measured yet",
+        }
+        for entry, several in zip(entries, found, strict=True)
+    }
+
+
 def section(entry, found):
     """One claim: what the thesis says, or we; a table of its rows, how to read them, and all values.
 
@@ -442,7 +454,7 @@ def _extremes(values, digits):
     ordered = sorted(values, key=lambda setting: values[setting].mean())
     chosen = list(dict.fromkeys([ordered[0], ordered[-1]]))
     texts = [
-        (f"{setting}: " if setting else "") + metrics.spread(values[setting], digits) for setting in chosen
+        (f"{setting}: " if setting else "") + style.spread(values[setting], digits) for setting in chosen
     ]
     return _signs(" … ".join(texts))
 

@@ -6,6 +6,7 @@ the book shows and what nbval checks.  Needs the extra "book".
 
 import ast
 import base64
+import json
 import shutil
 import socket
 import subprocess
@@ -212,12 +213,14 @@ def figures_of(entries):
 
 
 def write_claims():
-    """Rewrite the measured part of the page ``book/claims.md``, from ``claims.yaml`` and the stored runs."""
+    """Rewrite the measured part of ``book/claims.md`` and the badges, from claims.yaml and stored runs."""
     entries, path = yaml.safe_load(CLAIMS.read_text()), ROOT / "book" / "claims.md"
     figures = figures_of(entries)
     found = [claims.findings(entry, figures) for entry in entries]
     before, _, after = claims_on_page(path.read_text())
     path.write_text(before + claims.block(entries, found) + after)
+    badges = json.dumps(claims.badges(entries, found), indent=1, ensure_ascii=False)
+    (ROOT / "book" / "verdicts.json").write_text(badges + "\n")
 
 
 def render():

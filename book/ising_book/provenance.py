@@ -142,7 +142,8 @@ def commit():
     try:
         # fails where the clone around us is some other project's
         _git("ls-files", "--error-unmatch", Path(__file__).name)
-        return _git("rev-parse", "--short=10", "HEAD") + ("+" if _git("status", "--porcelain", ".", "../../ising_lib") else "")
+        changed = _git("status", "--porcelain", ".", "../../ising_lib")
+        return _git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

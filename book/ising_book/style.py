@@ -1,10 +1,19 @@
-"""How the book draws: one style, one colour per role, functions that take an Axes and return it."""
+"""How the book draws and writes numbers: one style, one colour per role, one format.
 
+Functions that draw take an Axes and return it.  Black is the colour of the page's text: the book shows the
+pictures inline and turns it into the theme's own (see ``book/_ext/pictures.py``).
+"""
+
+import base64
+import csv as tables
 import html
+import io
 import re
 
 import matplotlib as mpl
 import numpy as np
+from IPython.display import HTML, Markdown
+from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from ising_lib import _checks, metrics
 
@@ -35,8 +44,11 @@ def _look(role):
 _STYLE = {
     "figure.dpi": 110,
     "savefig.dpi": 110,
-    "figure.facecolor": "white",  # stays legible on the book's dark theme
-    "savefig.facecolor": "white",
+    "figure.facecolor": "none",  # the page's own ground, light or dark
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.hashsalt": "book",  # else the names inside a picture change at every run
+    "svg.fonttype": "path",
     "figure.constrained_layout.use": True,
     "font.size": 10,
     "axes.titlesize": 10,
@@ -52,8 +64,60 @@ _STYLE = {
 
 
 def use_style():
-    """Set the book's style for the rest of a notebook."""
+    """Set the book's style for the rest of a notebook: vector pictures, the same bytes at every run."""
     mpl.rcParams.update(_STYLE)
+    set_matplotlib_formats("svg", metadata={"Date": None})
+
+
+def spread(values, digits=3):
+    """Mean over seeds and, in brackets, the smallest and the largest: "0.700 (0.650 to 0.740)".
+
+    NaN stands for no value, as from a method that refused the samples: it is left out, and counted.
+    """
+    values = np.atleast_1d(_checks.array("values", values, allow_nan=True))
+    found = values[~np.isnan(values)]
+    if not found.size:
+        return "undefined"
+    mean, low, high = (number(value, digits) for value in (found.mean(), found.min(), found.max()))
+    text = mean if low == high else f"{mean} ({low} to {high})"
+    missing = values.size - found.size
+    return f"{text}, undefined in {missing} of {values.size}" if missing else text
+
+
+def number(value, digits=0):
+    """A number as text, with a minus sign and a comma for thousands: "−0.12", "8,000"."""
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def percent(share, digits=0):
+    """A share as text: "12%"."""
+    return f"{number(100 * share, digits)}%"
+
+
+def table(rows, headers):
+    """Rows of texts or numbers as a Markdown table; the first column is left, the others right."""
+    lines = [headers, [":---"] + ["---:"] * (len(headers) - 1), *rows]
+    return Markdown("\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines))
+
+
+def csv(name, columns):
+    """A link to the numbers of a figure, inside the page: it needs no network and no other file.
+
+    Args:
+        name: of the file, without its ending.
+        columns: {header: values}; shorter ones are filled up with empty cells.
+    """
+    columns = {header: np.ravel(values).tolist() for header, values in columns.items()}
+    length = max(map(len, columns.values()))
+    text = io.StringIO()
+    writer = tables.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(
+        zip(*(values + [""] * (length - len(values)) for values in columns.values()), strict=True)
+    )
+    content = base64.b64encode(text.getvalue().encode()).decode()
+    link = f'<a download="{name}.csv" href="data:text/csv;base64,{content}">{name}.csv</a>'
+    return HTML(f"The numbers of the figure: {link}")
 
 
 def curve(ax, x, values, role, label=None):
@@ -102,7 +166,7 @@ def training_axis(axes, stops):
             for n, iteration in enumerate(iterations):
                 label = None if n else "stopping point"
                 ax.axvline(iteration, color=COLOURS["truth"], linewidth=0.9, alpha=0.6, label=label)
-            ax.legend(frameon=True, framealpha=0.9, edgecolor="none")  # the stops would cross its words
+            ax.legend()
         column[-1].set_xlabel("training iterations")
     return axes
 
