@@ -8,9 +8,8 @@ import html
 import re
 from pathlib import Path
 
-_IMAGE = re.compile(
-    r'<img(?P<attributes>[^>]*?)src="(?P<source>[^"]*_images/(?P<name>[^"/]+\.svg))"(?P<more>[^>]*?)/?>'
-)
+_IMAGE = re.compile(r'<img[^>]*?src="(?P<source>[^"]*_images/(?P<name>[^"/]+\.svg))"[^>]*?/?>')
+_ALT = re.compile(r'alt="([^"]*)"')
 _BLACK = re.compile(r"(fill|stroke): ?(#000000|#000|black)\b")
 
 

@@ -45,6 +45,7 @@ RECIPES = {
     worlds.HeldOut: Recipe(extensions.held_out),
     worlds.FairRetina: Recipe(extensions.fair_retina, needs=lambda world: (world.retina(),)),
     worlds.Rivals: Recipe(extensions.rivals),
+    worlds.Firmness: Recipe(extensions.firmness),
     worlds.Corrected: Recipe(extensions.corrected, precision="float64"),
 }
 

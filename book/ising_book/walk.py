@@ -62,8 +62,9 @@ def draw(world, name):
     return sampling.sample(truth(world), world.n_observed, rng=rng)
 
 
-@draw.register
-def _(world: worlds.Rivals, name):
+@draw.register(worlds.Rivals)
+@draw.register(worlds.Firmness)
+def _(world, name):
     if world.drawn == "equilibrium":
         return draw.dispatch(worlds.KnownTruth)(world, name)
     rng = stream(world.seed, f"pool {name}")

@@ -133,6 +133,31 @@ class HeldOut(Augmentation):
 
 
 @dataclass(frozen=True)
+class Firmness(Augmentation):
+    """As ``Augmentation`` under other choices of what the thesis leaves open, judged by two draws.
+
+    Each checkpoint draws twice: whoever chooses a checkpoint by one draw scores it by the other.  Beyond the
+    thesis; computed by ``extensions.firmness``.
+
+    Args:
+        drawn: "equilibrium" or "pool", as in ``Rivals``.
+        epsilons: values of ε to fit at, besides the automatic one.
+        all others: as in ``Augmentation``; n_monitor of the n_augmented samples are fitted by themselves.
+    """
+
+    experiment = "firmness"
+    version = 1
+
+    drawn: str = "equilibrium"
+    epsilons: tuple = (0.7, 0.9)
+
+    def __post_init__(self):
+        super().__post_init__()
+        _checks.choice("drawn", self.drawn, ("equilibrium", "pool"))
+        object.__setattr__(self, "epsilons", tuple(_share("epsilons", value) for value in self.epsilons))
+
+
+@dataclass(frozen=True)
 class Retina:
     """The recording: as ``Augmentation``, with training and test samples instead of a truth.
 
@@ -244,7 +269,7 @@ class Corrected(KnownTruth):
         object.__setattr__(self, "epsilons", tuple(_share("epsilons", value) for value in self.epsilons))
 
 
-KINDS = (Augmentation, Retina, FairRetina, Rivals, Corrected, HeldOut)
+KINDS = (Augmentation, Retina, FairRetina, Rivals, Corrected, HeldOut, Firmness)
 
 
 def stream(seed, name):
