@@ -2,11 +2,10 @@
 
 Modules in the order in which data walks through them::
 
-    ising → exact, sampling → ddpm (+ denoisers) → erasure → metrics → plotting
-                  datasets      stopping     estimators, imputation
+    ising → exact, sampling → noise, denoisers → ddpm → erasure → metrics
+                  datasets          checkpoints   stopping   estimators, imputation
 
-``experiments`` is the only module that knows the whole walk.  Submodules load on first use,
-so ``import ising_lib`` costs nothing and needs neither torch, matplotlib nor numba.
+Submodules load on first use, so ``import ising_lib`` costs nothing and needs neither torch nor numba.
 """
 
 import importlib
@@ -14,6 +13,7 @@ import importlib
 __version__ = "0.1.0"
 
 __all__ = [
+    "checkpoints",
     "datasets",
     "ddpm",
     "denoisers",

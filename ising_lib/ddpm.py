@@ -1,35 +1,27 @@
-"""Denoising diffusion (DDPM) on spins: noise schedule, training, sampling, analog bits, checkpoints.
+"""Denoising diffusion (DDPM) on spins: training, losses, sampling, analog bits.
 
 Ho, Jain, Abbeel (2020) and Chen, Zhang, Hinton (2023); thesis Sec. 2.2, 2.3 and Appendix A.  Spins are
-treated as real numbers while they are noised and denoised, and become spins again by their sign.
+treated as real numbers while they are noised and denoised, and become spins again by their sign.  The noise
+is in ``noise``, the networks are in ``denoisers``, and ``checkpoints`` keeps them in files.
 """
 
 import copy
 import functools
-import hashlib
-import json
-import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save as serialise
 from torch.nn import functional
 from tqdm import tqdm
 
-from ising_lib import _checks, _files, denoisers
-from ising_lib.denoisers import torch_generator
-from ising_lib.noise import NoiseSchedule, add_noise
+from ising_lib import _checks, checkpoints
+from ising_lib._torch import precision_of, resolve_precision, torch_generator  # noqa: F401 - offered here, too
+from ising_lib.denoisers import FieldDenoiser, checked_config
+from ising_lib.noise import NoiseSchedule, add_noise  # noqa: F401 - offered here, too
 
-log = logging.getLogger("ising_lib")
-
-_FORMAT = "ising_lib-ddpm-1"
-_STATE_FORMAT = "ising_lib-training-1"
 _LEARNING_RATE = 5e-4
 
 
@@ -40,8 +32,8 @@ class TrainingStep:
     Attributes:
         iteration: updates made so far, from 1.
         loss: of this batch, before the update.
-        denoiser: the running average of the weights, a live module that goes on changing: sample from
-            it at once, or deepcopy it.
+        denoiser: the module that was handed to ``train``, with the averaged weights; it goes on changing:
+            sample from it at once, or deepcopy it.
         save: call it with a path, before the next update, to write all that ``train(…, resume=path)`` needs
             to go on.
     """
@@ -68,31 +60,31 @@ def train(
 ):
     """Minimise L_simple = E ‖ε̄ − ε̂(σ_t, t)‖² / M by Adam; yield after every update  (thesis Eq. 22, 44).
 
-    A ``denoisers.FieldDenoiser`` minimises its own loss instead, which weighs the steps t otherwise.
-
-    A generator, so that the loop body belongs to the caller: it checkpoints, logs, measures, stops::
+    A ``denoisers.FieldDenoiser`` minimises its own loss instead, which weighs the steps t otherwise.  The
+    loop's body belongs to the caller: it checkpoints, logs, measures, stops::
 
         for step in ddpm.train(denoiser, schedule, spins, n_iterations=4000, rng=rng):
             if step.iteration % 1000 == 0:
                 print(step.iteration, step.loss)
+        x = ddpm.sample(denoiser, schedule, 10_000, rng=rng)
+
+    It trains in place.  Adam moves a copy of the weights w; ``denoiser`` itself is their running average,
+    w̄ ← d w̄ + (1 − d) w after update n, with d = min(``average``, n/(n + 9)).  Without an average the inferred
+    couplings jump about from one checkpoint to the next.
 
     What may be interrupted is saved now and then by ``step.save("training.safetensors")``.  The same call
     with ``resume="training.safetensors"`` goes on after the update saved, and gives what it would have given
     without the interruption: bit for bit on the same machine.
 
-    The caller's ``denoiser`` is not touched; ``step.denoiser`` is the exponential average of its trained
-    copy.  Without an average the inferred couplings jump about from one checkpoint to the next.
-
     Args:
-        denoiser: the initial network, see ``denoisers``.
+        denoiser: the initial network, see ``denoisers``; its weights change with every update.
         schedule: the noise levels; t is drawn uniformly from 1 … T.
         spins: the observed samples (N, M) of ±1; batches are drawn from them with replacement.
         n_iterations: updates.
         rng: stream of the batches, of t and of the noise.
         batch_size, learning_rate: of Adam; the rate is the denoiser's own if none is given,
             and 5e-4 for a network that has none.
-        average: decay of the weights' average per update, in [0, 1); 0 is no average. The decay at
-            update n is at most n/(n + 9).
+        average: largest decay d of the weights' average, in [0, 1); 0 is no average.
         precision: "bfloat16", "float32", or "auto": bfloat16 where the CPU multiplies it in hardware.
         device: "cpu", "cuda" or "mps".
         resume: path of a saved training; all other arguments must be the same, but for ``n_iterations``.
@@ -103,8 +95,8 @@ def train(
     Raises:
         FileNotFoundError, ValueError: ``resume`` is no such file, is damaged, or saved from another training.
     """
-    _check_network(denoiser, schedule)
-    spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
+    config = checked_config(denoiser, schedule)
+    spins = _checks.spins("spins", spins, config.get("n_spins"))
     _checks.count("n_iterations", n_iterations)
     _checks.count("batch_size", batch_size)
     if learning_rate is None:
@@ -112,100 +104,40 @@ def train(
     _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
     if _checks.real("average", average, 0.0, 1.0) == 1:
         raise ValueError(f"average must be in [0, 1), got {average}")
-    precision = _precision(denoiser, precision, device)
-    low_precision = precision == "bfloat16"
+    precision = precision_of(denoiser, precision, device)
     random = torch_generator(rng, device)
-    denoiser = copy.deepcopy(denoiser).to(device).train()
     data = torch.as_tensor(spins, dtype=torch.float32, device=device)  # (N, M)
-    optimiser = torch.optim.Adam(denoiser.parameters(), lr=learning_rate, fused=True)
-    averaged = copy.deepcopy(denoiser).eval().requires_grad_(False)
+    averaged = denoiser.to(device).eval()
+    live = copy.deepcopy(denoiser).train()
+    optimiser = torch.optim.Adam(live.parameters(), lr=learning_rate, fused=True)
     settings = {  # what a resumed training has to share
-        "denoiser": f"{type(denoiser).__name__} {_config(denoiser)}",
-        "schedule": _digest(schedule.betas),
-        "spins": _digest(spins),
+        "denoiser": f"{type(denoiser).__name__} {config}",
+        "schedule": checkpoints.digest(schedule.betas),
+        "spins": checkpoints.digest(spins),
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "average": average,
         "precision": precision,
     }
-    state = _State(denoiser, averaged, optimiser, random, {k: str(v) for k, v in settings.items()})
+    state = checkpoints.Training(live, averaged, optimiser, random, settings)
     done = 0 if resume is None else state.load(resume)
-    return _updates(state, done, schedule, data, n_iterations, batch_size, average, low_precision)
+    return _updates(state, done, schedule, data, n_iterations, batch_size, average, precision == "bfloat16")
 
 
 def _updates(state, done, schedule, data, n_iterations, batch_size, average, low_precision):
     """The updates of ``train``, whose arguments were checked before the first of them."""
-    denoiser, averaged, optimiser, random = state.denoiser, state.averaged, state.optimiser, state.random
-    device = data.device
-    live, kept = list(denoiser.parameters()), list(averaged.parameters())
+    weights, averages = list(state.live.parameters()), list(state.averaged.parameters())
     for iteration in range(done + 1, n_iterations + 1):
-        rows = torch.randint(len(data), (batch_size,), generator=random, device=device)
-        loss = _training_loss(denoiser, schedule, data[rows], random, low_precision)
-        optimiser.zero_grad()
+        rows = torch.randint(len(data), (batch_size,), generator=state.random, device=data.device)
+        loss = _training_loss(state.live, schedule, data[rows], state.random, low_precision)
+        state.optimiser.zero_grad()
         loss.backward()
-        optimiser.step()
+        state.optimiser.step()
         # early on the window is a tenth of the training so far, else the initial weights would linger in it
         decay = min(average, iteration / (iteration + 9))
         with torch.no_grad():  # else the average would drag a graph of all updates along
-            torch._foreach_lerp_(kept, live, 1 - decay)
-        yield TrainingStep(iteration, loss.item(), averaged, functools.partial(state.save, iteration))
-
-
-@dataclass(frozen=True, eq=False)
-class _State:
-    """All that changes in a training, and what must not: to be saved, and to go on from."""
-
-    denoiser: torch.nn.Module
-    averaged: torch.nn.Module
-    optimiser: torch.optim.Optimizer
-    random: torch.Generator
-    settings: dict
-
-    @property
-    def modules(self):
-        """Both networks by their names in the file."""
-        return {"denoiser": self.denoiser, "averaged": self.averaged}
-
-    def save(self, iteration, path):
-        """Write it to one .safetensors file, aside and then renamed."""
-        tensors = {"random": self.random.get_state()}
-        for name, module in self.modules.items():
-            tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
-        for number, adam in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"adam.{number}.{key}": value for key, value in adam.items()}
-        header = {"format": _STATE_FORMAT, "iteration": str(iteration), **self.settings}
-        _write(path, tensors, header)
-
-    def load(self, path):
-        """Take over what was saved, and return the number of updates made."""
-        header, tensors = _read("resume", path, _STATE_FORMAT)
-        for name, value in self.settings.items():
-            if header.get(name) != value:
-                raise ValueError(
-                    f"resume must be saved from the same training, got {str(path)!r} with other {name}: "
-                    f"{header.get(name)}, here {value}"
-                )
-        try:
-            for name, module in self.modules.items():
-                module.load_state_dict(_below(name, tensors))
-            adam = {}
-            for name, value in _below("adam", tensors).items():
-                number, key = name.split(".")
-                adam.setdefault(int(number), {})[key] = value
-            self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": adam})
-            self.random.set_state(tensors["random"])
-            return int(header["iteration"])
-        except (KeyError, TypeError, RuntimeError, ValueError) as error:
-            raise _damaged("resume", path, error) from error
-
-
-def _digest(array):
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
-
-
-def _below(name, tensors):
-    """The tensors whose names begin with ``name``, without that."""
-    return {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+            torch._foreach_lerp_(averages, weights, 1 - decay)
+        yield TrainingStep(iteration, loss.item(), state.averaged, functools.partial(state.save, iteration))
 
 
 @torch.no_grad()
@@ -225,7 +157,7 @@ def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto
     Returns:
         float: 1 for a network that always says zero.
     """
-    low_precision = _precision(denoiser, precision, device) == "bfloat16"
+    low_precision = precision_of(denoiser, precision, device) == "bfloat16"
     data, random = _to_score(denoiser, schedule, spins, n_draws, rng, device)
     total = 0.0
     for _ in range(n_draws):
@@ -240,13 +172,8 @@ def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto
 def own_loss(denoiser, schedule, spins, *, rng, n_draws=4):
     """The loss that training lowers, of a finished denoiser on given samples.
 
-    Of a ``denoisers.FieldDenoiser`` it is −⟨log p⟩ per spin of the model that it has learned.
-
-    Args:
-        denoiser, schedule, spins, rng, n_draws: as in ``denoising_loss``.
-
-    Returns:
-        float
+    Of a ``denoisers.FieldDenoiser`` it is −⟨log p⟩ per spin of the model that it has learned.  Arguments as
+    in ``denoising_loss``.
     """
     data, random = _to_score(denoiser, schedule, spins, n_draws, rng, "cpu")
     losses = [_training_loss(denoiser, schedule, data, random, False).item() for _ in range(n_draws)]
@@ -255,15 +182,15 @@ def own_loss(denoiser, schedule, spins, *, rng, n_draws=4):
 
 def _to_score(denoiser, schedule, spins, n_draws, rng, device):
     """The samples (N, M) as a tensor, and a generator, after the checks that all losses share."""
-    _check_network(denoiser, schedule)
-    spins = _checks.spins("spins", spins, _config(denoiser).get("n_spins"))
+    config = checked_config(denoiser, schedule)
+    spins = _checks.spins("spins", spins, config.get("n_spins"))
     _checks.count("n_draws", n_draws)
     return torch.as_tensor(spins, dtype=torch.float32, device=device), torch_generator(rng, device)
 
 
 def _training_loss(denoiser, schedule, clean, random, low_precision):
     """What one update lowers: L_simple, or the denoiser's own loss; t and noise are drawn here."""
-    own = isinstance(denoiser, denoisers.FieldDenoiser)
+    own = isinstance(denoiser, FieldDenoiser)
     if own:
         t = torch.multinomial(denoiser.step_law, len(clean), replacement=True, generator=random)
     else:
@@ -279,42 +206,6 @@ def _simple_loss(denoiser, schedule, clean, t, noise, low_precision):
     with torch.autocast(clean.device.type, torch.bfloat16, enabled=low_precision):
         predicted = denoiser(add_noise(schedule, clean, t, noise), t)
     return functional.mse_loss(predicted.float(), noise)
-
-
-def _config(denoiser):
-    return getattr(denoiser, "config", {})
-
-
-def _precision(denoiser, precision, device):
-    """As ``resolve_precision``; but a field of 0.1 beside one of 100 needs all digits of float32."""
-    _check_device(device)
-    if not isinstance(denoiser, denoisers.FieldDenoiser):
-        return resolve_precision(precision, device)
-    if precision == "bfloat16":
-        raise ValueError(f"precision must be float32 or auto for a {type(denoiser).__name__}, got bfloat16")
-    _checks.choice("precision", precision, ("auto", "float32"))
-    return "float32"
-
-
-def _check_device(device):
-    here = ["cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
-    kind = device.type if isinstance(device, torch.device) else device
-    _checks.choice("device", kind.partition(":")[0] if isinstance(kind, str) else kind, here)
-
-
-def _check_network(denoiser, schedule):
-    _checks.instance("denoiser", denoiser, torch.nn.Module)
-    _checks.instance("schedule", schedule, NoiseSchedule)
-    known = _config(denoiser).get("n_steps", schedule.n_steps)
-    if isinstance(denoiser, denoisers.FieldDenoiser):
-        made_for = denoiser.alphas_bar[1:].cpu().numpy()
-        if schedule.n_steps != len(made_for) or not np.allclose(schedule.alphas_bar, made_for, rtol=1e-5):
-            raise ValueError(
-                f"schedule must be NoiseSchedule.linear({len(made_for)}), which the denoiser was made for, "
-                f"got another one of {schedule.n_steps} steps"
-            )
-    if schedule.n_steps > known:
-        raise ValueError(f"schedule must have at most the denoiser's {known} steps, got {schedule.n_steps}")
 
 
 @torch.no_grad()
@@ -349,8 +240,7 @@ def sample(
     at no further call of the network (SDE-DPM-Solver++(2M): Lu et al. 2022).  With all T steps the two agree.
 
     Args:
-        denoiser: a trained network, see ``denoisers``.
-        schedule: the schedule it was trained with.
+        denoiser, schedule: a trained network, see ``denoisers``, and the schedule it was trained with.
         n_samples: N.
         rng: stream of the noise.
         n_steps: steps actually taken of the schedule's T; T itself gives every step. Fewer are faster and
@@ -381,9 +271,6 @@ def sample(
 def trajectory(denoiser, schedule, n_samples, *, rng, n_steps=50, order=2, precision="auto", device="cpu"):
     """The way of a few samples from pure noise to spins: what ``sample`` passes through  (thesis Fig. 3).
 
-    Args:
-        denoiser, schedule, n_samples, rng, n_steps, order, precision, device: as in ``sample``.
-
     Returns:
         tuple: steps t (K + 1,) from T down to 0, and the states there (K + 1, N, M) float32.
     """
@@ -398,8 +285,8 @@ class _Reverse:
 
     def __init__(self, denoiser, schedule, n_steps, order, precision, device):
         _checks.choice("order", order, (1, 2))
-        _check_network(denoiser, schedule)
-        self.dtype = getattr(torch, _precision(denoiser, precision, device))
+        checked_config(denoiser, schedule)
+        self.dtype = getattr(torch, precision_of(denoiser, precision, device))
         self.device = device
         self.n_spins = denoiser.config["n_spins"]
         self.network = copy.deepcopy(denoiser).to(device=device, dtype=self.dtype).eval()
@@ -443,14 +330,14 @@ def _reverse_steps(schedule, chosen, order):
         logarithm = 0.5 * np.log(kept / (1 - kept))  # λ
         gaps = -np.diff(logarithm)
         bend[1:-1] = weight[1:-1] * gaps[:-1] / (2 * gaps[1:])
-    columns = (
-        chosen,
-        np.sqrt(kept),
-        np.sqrt(1 - kept),
-        1 / np.sqrt(alpha),
-        (1 - alpha) / np.sqrt(1 - kept),
-        np.sqrt((1 - alpha) * (1 - after) / (1 - kept)),
-        bend,
+    columns = _Step(
+        t=chosen,
+        signal=np.sqrt(kept),
+        noise=np.sqrt(1 - kept),
+        shrink=1 / np.sqrt(alpha),
+        pull=(1 - alpha) / np.sqrt(1 - kept),
+        spread=np.sqrt((1 - alpha) * (1 - after) / (1 - kept)),
+        bend=bend,
     )
     return [_Step(*row) for row in zip(*(column.tolist() for column in columns), strict=True)][::-1]
 
@@ -461,81 +348,3 @@ def to_spins(x):
     if x.dtype.kind not in "biuf" or np.isnan(x).any():
         raise ValueError(f"x must hold numbers, got {'NaN' if x.dtype.kind == 'f' else x.dtype}")
     return np.where(x >= 0, np.int8(1), np.int8(-1))
-
-
-def resolve_precision(precision, device="cpu"):
-    """ "bfloat16" or "float32"; "auto" asks the hardware, and says so when it has to do without."""
-    _checks.choice("precision", precision, ("auto", "bfloat16", "float32"))
-    _check_device(device)
-    if precision != "auto":
-        return precision
-    if torch.device(device).type == "cuda":
-        supported = torch.cuda.is_bf16_supported()
-    elif torch.device(device).type == "cpu":
-        supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    else:
-        supported = False
-    if not supported:
-        log.warning("no bfloat16 units on this %s: computing in float32, about twice as slow", device)
-    return "bfloat16" if supported else "float32"
-
-
-def save(path, denoiser, schedule):
-    """Write network and schedule to one .safetensors file: numbers and JSON only, no pickle.
-
-    The file is written aside and then renamed, so that no reader ever sees half of it.
-    """
-    _check_network(denoiser, schedule)
-    tensors = {f"denoiser.{name}": value for name, value in denoiser.state_dict().items()}
-    tensors["schedule.betas"] = torch.from_numpy(schedule.betas.copy())
-    header = {"format": _FORMAT, "denoiser": type(denoiser).__name__, "config": json.dumps(denoiser.config)}
-    _write(path, tensors, header)
-
-
-def _write(path, tensors, header):
-    tensors = {name: value.contiguous().cpu() for name, value in tensors.items()}
-    _files.write(path, serialise(tensors, metadata=header))
-
-
-def _read(argument, path, kind):
-    """The header and the tensors of a file of this package; one sentence for any other."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{argument} must name a checkpoint, got {str(path)!r}: no such file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header, names = file.metadata() or {}, file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-    except Exception as error:  # safetensors raises its own kinds, none of them documented
-        raise _damaged(argument, path, error) from error
-    if header.get("format") != kind:
-        raise ValueError(
-            f"{argument} must name a checkpoint of ising_lib, got {str(path)!r}: other content "
-            f"({header.get('format', 'unknown')})"
-        )
-    return header, tensors
-
-
-def _damaged(argument, path, error):
-    return ValueError(f"{argument} must name a checkpoint, got {str(path)!r}: damaged ({error})")
-
-
-def load(path):
-    """Read what ``save`` wrote.
-
-    Returns:
-        tuple: (denoiser, schedule).
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is damaged, or is not a checkpoint of this package.
-    """
-    header, tensors = _read("path", path, _FORMAT)
-    make = vars(denoisers).get(header.get("denoiser"))
-    if not (isinstance(make, type) and issubclass(make, torch.nn.Module)):
-        raise ValueError(f"path must name a checkpoint of ising_lib, got {str(path)!r}: other content")
-    try:
-        denoiser = make(**json.loads(header["config"]), rng=np.random.default_rng(0))  # weights come next
-        denoiser.load_state_dict(_below("denoiser", tensors))
-        return denoiser, NoiseSchedule(tensors["schedule.betas"].numpy())
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise _damaged("path", path, error) from error

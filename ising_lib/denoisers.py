@@ -4,9 +4,9 @@ All share one call: ``denoiser(x, t)`` with x (B, M) float and t (B,) or (1,) wh
 1 … T returns the predicted noise ε̂ (B, M).  A t of shape (1,) means one step for the whole batch, as in
 sampling: everything that depends on t alone is then computed once.
 
-Each keeps the arguments it was made with in ``config``, from which ``ddpm.load`` rebuilds it, and may say
-in ``learning_rate`` how fast Adam should go.  ``ResidualMLP`` is the thesis's; every ``FieldDenoiser`` knows
-Bayes' rule for spins in Gaussian noise, and learns only what that leaves open.
+Each keeps the arguments it was made with in ``config``, from which ``checkpoints.load`` rebuilds it, and may
+say in ``learning_rate`` how fast Adam should go.  ``ResidualMLP`` is the thesis's; every ``FieldDenoiser``
+knows Bayes' rule for spins in Gaussian noise, and learns only what that leaves open.
 """
 
 import abc
@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from ising_lib import _checks
+from ising_lib._torch import torch_generator
 from ising_lib.ising import IsingModel
 from ising_lib.noise import NoiseSchedule
 
@@ -117,6 +118,7 @@ class FieldDenoiser(nn.Module, abc.ABC):
 
     # r below the first says next to nothing, beyond the second the spins are bare: 1 − ⟨tanh²⟩ < 1e-6
     RATIOS = 0.02, 30.0
+    needs_float32 = True  # a field of 0.1 beside one of 100 needs all its digits
 
     def __init__(self, n_steps):
         super().__init__()
@@ -279,7 +281,19 @@ def sinusoidal_embedding(n_steps, width):
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()
 
 
-def torch_generator(rng, device="cpu"):
-    """A torch Generator seeded by one draw from a numpy Generator: torch's global state stays untouched."""
-    _checks.generator("rng", rng)
-    return torch.Generator(device).manual_seed(int(rng.integers(np.iinfo(np.int64).max)))
+def checked_config(denoiser, schedule):
+    """The arguments that a denoiser was made with, {} for a foreign one; refuses a schedule of others."""
+    _checks.instance("denoiser", denoiser, nn.Module)
+    _checks.instance("schedule", schedule, NoiseSchedule)
+    config = getattr(denoiser, "config", {})
+    known = config.get("n_steps", schedule.n_steps)
+    if isinstance(denoiser, FieldDenoiser):
+        made_for = denoiser.alphas_bar[1:].cpu().numpy()
+        if schedule.n_steps != len(made_for) or not np.allclose(schedule.alphas_bar, made_for, rtol=1e-5):
+            raise ValueError(
+                f"schedule must be NoiseSchedule.linear({len(made_for)}), which the denoiser was made for, "
+                f"got another one of {schedule.n_steps} steps"
+            )
+    if schedule.n_steps > known:
+        raise ValueError(f"schedule must have at most the denoiser's {known} steps, got {schedule.n_steps}")
+    return config

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from scipy import stats
 from torch import nn
 
-from ising_lib import ddpm, denoisers
+from ising_lib import checkpoints, ddpm, denoisers
 from ising_lib.denoisers import ResidualMLP
 
 FALSE_ALARM = 1e-4  # probability that a correct law fails one test, over all comparisons in it
@@ -382,9 +382,8 @@ def test_each_update_is_yielded_once_and_in_order():
 
 def test_the_first_update_moves_every_weight_by_the_learning_rate():
     """Adam's first step is g/|g|; without an average it is seen in full."""
-    before = small_network()
-    after = next(train(1, denoiser=before, average=0, learning_rate=2e-3)).denoiser
-    moved = np.abs(vector(after) - vector(before))
+    after = next(train(1, average=0, learning_rate=2e-3)).denoiser
+    moved = np.abs(vector(after) - vector(small_network()))
     assert moved.max() < 2e-3 * (1 + 1e-3)  # float32 weights of order 0.3 round a difference to 3e-8
     assert np.median(moved) == pytest.approx(2e-3, rel=1e-3)
 
@@ -401,22 +400,39 @@ def test_the_running_average_forgets_exponentially(average):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)  # float32, 20 roundings of 6e-8
 
 
-def test_the_running_average_holds_no_gradients():
-    """A graph through all updates would grow for as long as the training lasts."""
-    *_, last = train(3)
-    assert not any(p.requires_grad or p.grad_fn is not None for p in last.denoiser.parameters())
+def test_training_is_in_place():
+    """A bare loop trains the network that it was given: sampling from it is sampling from every step's.
+
+    It holds no gradients: a graph through all updates would grow for as long as the training lasts.
+    """
+    mine, untrained = small_network(), small_network()
+    for step in train(100, denoiser=mine, learning_rate=3e-3):
+        assert step.denoiser is mine
+    assert all(p.grad is None and p.grad_fn is None for p in mine.parameters())
+
+    def draw(network):
+        settings = {"n_steps": 5, "precision": "float32", "rng": np.random.default_rng(0)}
+        return ddpm.sample(network, short_schedule(), 50, **settings)
+
+    np.testing.assert_array_equal(draw(mine), draw(step.denoiser))
+    assert np.abs(draw(mine) - draw(untrained)).max() > 0.1
+
+
+def test_a_trained_network_can_be_trained_on():
+    """All its weights still move, and from where they were."""
+    mine = small_network()
+    before = [vector(step.denoiser) for step in train(3, denoiser=mine)][-1]
+    moved = vector(next(train(1, denoiser=mine, average=0, learning_rate=2e-3)).denoiser) - before
+    assert np.median(np.abs(moved)) == pytest.approx(2e-3, rel=1e-3)
 
 
 def test_training_is_a_function_of_its_stream_alone():
-    """Equal streams, equal weights; the caller's network and torch's own stream stay as they were."""
-    mine, state = small_network(), torch.get_rng_state()
-    weights = vector(mine)
-    first, second, third = ([*train(5, seed=seed, denoiser=mine)][-1] for seed in (1, 1, 2))
+    """Equal streams, equal weights; torch's own stream stays as it was."""
+    state = torch.get_rng_state()
+    first, second, third = ([*train(5, seed=seed)][-1] for seed in (1, 1, 2))
     np.testing.assert_array_equal(vector(first.denoiser), vector(second.denoiser))
     assert first.loss == second.loss
     assert not np.array_equal(vector(first.denoiser), vector(third.denoiser))
-    np.testing.assert_array_equal(vector(mine), weights)
-    assert all(p.grad is None for p in mine.parameters())
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -476,8 +492,8 @@ def test_bfloat16_trains_and_samples_the_same_law(rng):
 
 def test_a_checkpoint_comes_back_bit_by_bit(tmp_path, rng):
     network, schedule = small_network(seed=3), ddpm.NoiseSchedule.cosine(20)
-    ddpm.save(tmp_path / "a.safetensors", network, schedule)
-    loaded, its_schedule = ddpm.load(tmp_path / "a.safetensors")
+    checkpoints.save(tmp_path / "a.safetensors", network, schedule)
+    loaded, its_schedule = checkpoints.load(tmp_path / "a.safetensors")
     assert type(loaded) is ResidualMLP
     assert loaded.config == network.config
     np.testing.assert_array_equal(its_schedule.betas, schedule.betas)
@@ -494,7 +510,7 @@ def test_a_checkpoint_comes_back_bit_by_bit(tmp_path, rng):
 
 def test_a_checkpoint_is_json_and_numbers(tmp_path):
     """The file is a length, a JSON header and raw arrays: there is no room for code."""
-    ddpm.save(tmp_path / "a.safetensors", small_network(), short_schedule())
+    checkpoints.save(tmp_path / "a.safetensors", small_network(), short_schedule())
     content = (tmp_path / "a.safetensors").read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
@@ -505,7 +521,7 @@ def test_a_checkpoint_is_json_and_numbers(tmp_path):
 
 def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
-    ddpm.save(path, small_network(), short_schedule())
+    checkpoints.save(path, small_network(), short_schedule())
     before = path.read_bytes()
 
     def full_disk(_):
@@ -513,7 +529,7 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(OSError, match="no space left"):
-        ddpm.save(path, small_network(seed=8), short_schedule())
+        checkpoints.save(path, small_network(seed=8), short_schedule())
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -522,7 +538,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"x": torch.zeros(2)}, path)
     with pytest.raises(ValueError, match=r"path must name .*other\.safetensors.*other content"):
-        ddpm.load(path)
+        checkpoints.load(path)
 
 
 def test_own_loss_is_what_training_lowers(rng):
