@@ -5,7 +5,6 @@ the book shows and what nbval checks.  Needs the extra "book".
 """
 
 import ast
-import base64
 import json
 import shutil
 import socket
@@ -157,10 +156,11 @@ def write_page(notebook, path):
 
 
 def picture(notebook):
-    """The last picture of an executed notebook, as PNG bytes."""
+    """The first picture of an executed notebook as SVG, on a white ground: the README and cards show it."""
     data = [out.get("data", {}) for cell in notebook.cells for out in cell.get("outputs", [])]
-    pictures = [entry["image/png"] for entry in data if "image/png" in entry]
-    return base64.b64decode(pictures[-1])
+    svg = next(entry["image/svg+xml"] for entry in data if "image/svg+xml" in entry)
+    opening = svg.index(">", svg.index("<svg")) + 1
+    return f'{svg[:opening]}\n<rect width="100%" height="100%" fill="#ffffff"/>{svg[opening:]}'
 
 
 def refresh(name):
@@ -169,7 +169,7 @@ def refresh(name):
     for config in plan(name):
         store.publish(worlds.describe(config))
     PICTURES.mkdir(parents=True, exist_ok=True)
-    (PICTURES / f"{name}.png").write_bytes(picture(notebook))
+    (PICTURES / f"{name}.svg").write_text(picture(notebook))
 
 
 _COSTS = """# All runs and their cost
