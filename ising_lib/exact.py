@@ -1,4 +1,7 @@
-"""Everything about a small Ising model by enumeration of its 2^M configurations: the oracle of the tests."""
+"""Everything about a small Ising model by enumeration of its 2^M configurations: the oracle of the tests.
+
+A distribution is a vector of 2^M probabilities, in the order of ``configurations``.
+"""
 
 import numpy as np
 
@@ -46,12 +49,54 @@ def moments(model):
 
 
 def sample(model, n_samples, *, rng):
-    """Independent draws (N, M) int8 from the enumerated law."""
+    """Independent draws (N, M) int8 from the enumerated distribution."""
     _checks.count("n_samples", n_samples)
     _checks.generator("rng", rng)
     law = probabilities(model)
     rows = rng.choice(law.size, size=n_samples, p=law)
     return configurations(model.n_spins)[rows]
+
+
+def frequencies(spins):
+    """Empirical law f(σ): the share of the samples in each of the 2^M configurations  (thesis Eq. 3).
+
+    Args:
+        spins: (N, M) of ±1, M ≤ 20.
+
+    Returns:
+        numpy.ndarray: (2^M,), in the order of ``configurations``.
+    """
+    rows = index(spins)
+    return np.bincount(rows, minlength=2 ** np.shape(spins)[1]) / len(rows)
+
+
+def total_variation(p, q):
+    """``½ Σ_σ |p(σ) − q(σ)|``: the share of the probability that lies on wrong configurations, 0 … 1.
+
+    Args:
+        p, q: (2^M,) probabilities; or one of them (S, 2^M), and then the result is (S,).
+    """
+    p, q = _checks.array("p", p, 0, 1), _checks.array("q", q, 0, 1)
+    if p.shape[-1:] != q.shape[-1:]:
+        raise ValueError(f"q must be a law of {p.shape[-1:]} configurations like p, got shape {q.shape}")
+    return 0.5 * np.abs(p - q).sum(-1)
+
+
+def divergence(p, q):
+    """Kullback–Leibler divergence Σ_σ p(σ) log(p(σ)/q(σ))  (thesis Eq. 3), in nats.
+
+    Args:
+        p, q: (2^M,) probabilities.
+
+    Returns:
+        float: infinite where q rules out something that p allows.
+    """
+    p = _checks.array("p", p, 0, 1)
+    q = _checks.array("q", q, 0, 1, shape=p.shape)
+    possible = p > 0
+    if (q[possible] == 0).any():
+        return float("inf")
+    return float((p[possible] * np.log(p[possible] / q[possible])).sum())
 
 
 def _log_weights(model):

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import optimize, special, stats
 
 from ising_lib import _checks, erasure, exact, imputation
+from ising_lib.exact import divergence, frequencies, total_variation  # noqa: F401 - until nobody asks here
 from ising_lib.ising import IsingModel
 
 _BLOCK = 1024
@@ -309,48 +310,6 @@ def compare(filled, spins, scored):
             for one, other in itertools.permutations(filled, 2)
         },
     )
-
-
-def frequencies(spins):
-    """Empirical law f(σ): the share of the samples in each of the 2^M configurations  (thesis Eq. 3).
-
-    Args:
-        spins: (N, M) of ±1, M ≤ 20.
-
-    Returns:
-        numpy.ndarray: (2^M,), in the order of ``exact.configurations``.
-    """
-    rows = exact.index(spins)
-    return np.bincount(rows, minlength=2 ** np.shape(spins)[1]) / len(rows)
-
-
-def total_variation(p, q):
-    """``½ Σ_σ |p(σ) − q(σ)|``: the share of the probability that lies on wrong configurations, 0 … 1.
-
-    Args:
-        p, q: (2^M,) laws; or one of them (S, 2^M), and then the result is (S,).
-    """
-    p, q = _checks.array("p", p, 0, 1), _checks.array("q", q, 0, 1)
-    if p.shape[-1:] != q.shape[-1:]:
-        raise ValueError(f"q must be a law of {p.shape[-1:]} configurations like p, got shape {q.shape}")
-    return 0.5 * np.abs(p - q).sum(-1)
-
-
-def divergence(p, q):
-    """Kullback–Leibler divergence Σ_σ p(σ) log(p(σ)/q(σ))  (thesis Eq. 3), in nats.
-
-    Args:
-        p, q: (2^M,) laws.
-
-    Returns:
-        float: infinite where q rules out something that p allows.
-    """
-    p = _checks.array("p", p, 0, 1)
-    q = _checks.array("q", q, 0, 1, shape=p.shape)
-    possible = p > 0
-    if (q[possible] == 0).any():
-        return float("inf")
-    return float((p[possible] * np.log(p[possible] / q[possible])).sum())
 
 
 def standard_scores(few, many):

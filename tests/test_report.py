@@ -215,7 +215,7 @@ def test_checks_agree_with_the_library(made, spins):
     law = report.activity(spins)
     assert law == pytest.approx(np.bincount((spins > 0).sum(1), minlength=M + 1) / len(spins))
     independent = metrics.independent_counts((spins > 0).mean(0))
-    expected = metrics.total_variation(law, independent)
+    expected = exact.total_variation(law, independent)
     assert checks[own_fit.BASELINE]["activity_distance"] == pytest.approx(expected)
     # couplings of g = 0.9 help to predict, by far more than the error of 300 samples
     known = [checks[name]["held_out_log_pseudolikelihood"] for name in ("ridge_plm", own_fit.BASELINE)]

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ising_book import own_data
 from ising_book.runs import one_thread
 from ising_book.worlds import stream
-from ising_lib import _checks, ddpm, denoisers, erasure, estimators, imputation, metrics, sampling
+from ising_lib import _checks, ddpm, denoisers, erasure, estimators, exact, imputation, metrics, sampling
 
 TITLES = {
     "ridge_plm": "ridge PLM",
@@ -269,12 +269,10 @@ def summary(inference):
             row["gain"], row["gain_error"] = inference.recovered.gains[name, BASELINE]
         if inference.drawn.get(name) is not None:
             row["misfit_means"], row["misfit_pairs"] = misfits(inference.data.spins, inference.drawn[name])
-            row["activity_distance"] = metrics.total_variation(law, activity(inference.drawn[name]))
+            row["activity_distance"] = exact.total_variation(law, activity(inference.drawn[name]))
         rows[name] = {key: value if isinstance(value, str) else _plain(value) for key, value in row.items()}
     rates = (inference.data.spins > 0).mean(0)
-    rows[BASELINE]["activity_distance"] = float(
-        metrics.total_variation(law, metrics.independent_counts(rates))
-    )
+    rows[BASELINE]["activity_distance"] = float(exact.total_variation(law, metrics.independent_counts(rates)))
     return rows
 
 

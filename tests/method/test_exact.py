@@ -126,3 +126,42 @@ def test_samples_follow_the_enumerated_law(rng):
     expected = n_samples * exact.probabilities(model)
     assert expected.min() > 10  # χ² is a good approximation above some 5 counts a cell
     assert stats.chisquare(counts, expected).pvalue > 1e-4  # one false alarm in 10,000 seeds
+
+
+def test_frequencies_by_counting():
+    """Spin i is bit i of the number: (−, −) is 0, (+, −) is 1, (−, +) is 2."""
+    spins = np.array([[-1, -1], [1, -1], [1, -1], [-1, 1]])
+    np.testing.assert_array_equal(exact.frequencies(spins), [1 / 4, 1 / 2, 1 / 4, 0])
+
+
+def test_frequencies_of_all_configurations_are_uniform():
+    np.testing.assert_array_equal(exact.frequencies(exact.configurations(5)), np.full(32, 1 / 32))
+
+
+def test_total_variation_is_the_largest_difference_of_a_probability(rng):
+    """max over sets A of p(A) − q(A), here by trying all 2^6 of them: another definition of the same."""
+    p, q = rng.dirichlet(np.ones(6), 2)
+    sets = (exact.configurations(6) > 0).astype(float)
+    assert exact.total_variation(p, q) == pytest.approx((sets @ (p - q)).max(), rel=ROUNDING)
+    assert exact.total_variation(p, p) == 0
+    assert exact.total_variation([1, 0], [0, 1]) == 1
+    np.testing.assert_allclose(
+        exact.total_variation(p, [q, p]), [exact.total_variation(p, q), 0], rtol=ROUNDING
+    )
+
+
+def test_divergence_of_ising_models_by_their_moments(rng):
+    """log p/q = Δw · O + log Z_q − log Z_p, so that D = Δw · ⟨O⟩_p + log Z_q − log Z_p."""
+    p, q = ising.gaussian(6, rng=rng), ising.gaussian(6, rng=rng)
+    means, pairs = exact.moments(p)
+    difference = ising.IsingModel(p.fields - q.fields, p.couplings - q.couplings)
+    average = difference.fields @ means + 0.5 * (difference.couplings * pairs).sum()
+    expected = average + exact.log_partition(q) - exact.log_partition(p)
+    found = exact.divergence(exact.probabilities(p), exact.probabilities(q))
+    assert found == pytest.approx(expected, rel=1e-10)  # a difference of logarithms near 5
+
+
+def test_divergence_where_a_law_has_holes():
+    assert exact.divergence([0.5, 0.5, 0], [0.25, 0.25, 0.5]) == pytest.approx(np.log(2), rel=ROUNDING)
+    assert exact.divergence([0.25, 0.25, 0.5], [0.5, 0.5, 0]) == np.inf
+    assert exact.divergence([1, 0], [1, 0]) == 0

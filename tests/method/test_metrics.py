@@ -241,45 +241,6 @@ def test_comparison_scores_each_and_compares_each_pair(rng):
         assert gain == metrics.accuracy_gain(spins, filled[one], filled[other], scored)
 
 
-def test_frequencies_by_counting():
-    """Spin i is bit i of the number: (−, −) is 0, (+, −) is 1, (−, +) is 2."""
-    spins = np.array([[-1, -1], [1, -1], [1, -1], [-1, 1]])
-    np.testing.assert_array_equal(metrics.frequencies(spins), [1 / 4, 1 / 2, 1 / 4, 0])
-
-
-def test_frequencies_of_all_configurations_are_uniform():
-    np.testing.assert_array_equal(metrics.frequencies(exact.configurations(5)), np.full(32, 1 / 32))
-
-
-def test_total_variation_is_the_largest_difference_of_a_probability(rng):
-    """max over sets A of p(A) − q(A), here by trying all 2^6 of them: another definition of the same."""
-    p, q = rng.dirichlet(np.ones(6), 2)
-    sets = (exact.configurations(6) > 0).astype(float)
-    assert metrics.total_variation(p, q) == pytest.approx((sets @ (p - q)).max(), rel=ROUNDING)
-    assert metrics.total_variation(p, p) == 0
-    assert metrics.total_variation([1, 0], [0, 1]) == 1
-    np.testing.assert_allclose(
-        metrics.total_variation(p, [q, p]), [metrics.total_variation(p, q), 0], rtol=ROUNDING
-    )
-
-
-def test_divergence_of_ising_models_by_their_moments(rng):
-    """log p/q = Δw · O + log Z_q − log Z_p, so that D = Δw · ⟨O⟩_p + log Z_q − log Z_p."""
-    p, q = ising.gaussian(6, rng=rng), ising.gaussian(6, rng=rng)
-    means, pairs = exact.moments(p)
-    difference = ising.IsingModel(p.fields - q.fields, p.couplings - q.couplings)
-    average = difference.fields @ means + 0.5 * (difference.couplings * pairs).sum()
-    expected = average + exact.log_partition(q) - exact.log_partition(p)
-    found = metrics.divergence(exact.probabilities(p), exact.probabilities(q))
-    assert found == pytest.approx(expected, rel=1e-10)  # a difference of logarithms near 5
-
-
-def test_divergence_where_a_law_has_holes():
-    assert metrics.divergence([0.5, 0.5, 0], [0.25, 0.25, 0.5]) == pytest.approx(np.log(2), rel=ROUNDING)
-    assert metrics.divergence([0.25, 0.25, 0.5], [0.5, 0.5, 0]) == np.inf
-    assert metrics.divergence([1, 0], [1, 0]) == 0
-
-
 def test_standard_scores_by_hand():
     """Mean 3 of two, mean 0 and variance 4 of many: z = 3 / √(4 (1/2 + 1/4)) = √3."""
     few, many = [[2, 4]], [[-np.sqrt(6), np.sqrt(6), 0, 0]]
@@ -330,7 +291,7 @@ def test_smoothed_by_leaving_out_each_sample_in_turn(rng):
     """The rate beats its neighbours in a likelihood computed sample by sample."""
     spins = exact.sample(ising.gaussian(5, 2.0, rng=rng), 40, rng=rng)
     law, rate = metrics.smoothed(spins)
-    np.testing.assert_allclose(law, metrics.flipped(metrics.frequencies(spins), rate), rtol=ROUNDING)
+    np.testing.assert_allclose(law, metrics.flipped(exact.frequencies(spins), rate), rtol=ROUNDING)
 
     def likelihood(rate):
         distance = (spins[:, None] != spins[None]).sum(2)
