@@ -42,15 +42,17 @@ def held_out(world, progress):
         progress: a tqdm bar.
 
     Returns:
-        dict: as of ``walk.augmentation``, with "observed" for the part trained with and "test" for the part
-        held out; and the parameters fitted to all N observed samples, ``whole`` (L,), and to these and the N
-        test samples that nobody has, ``both`` (L,).
+        dict: as of ``walk.augmentation``, with "observed" for the part trained
+        with and "test" for the part held out; and the parameters fitted to all
+        N observed samples, ``whole`` (L,), and to these and the N test samples
+        that nobody has, ``both`` (L,).
     """
     observed, test = walk.draw(world, "observed"), walk.draw(world, "test")
+    everything = np.concatenate([observed, test])
     return {
         **walk.augmentation(world, progress),
         "whole": erasure.fit(observed).model.to_vector(),
-        "both": erasure.fit(np.concatenate([observed, test])).model.to_vector(),
+        "both": erasure.fit(everything).model.to_vector(),
     }
 
 
@@ -107,31 +109,36 @@ def fair_retina(world, progress, fitted):
         fitted: the store.Run of ``world.retina()``.
 
     Returns:
-        dict: what ``fill_in`` gives for each number of missing neurons: ``counts`` (K, B models, 2 rules, 4,
-        N'), ``log_loss`` (K, B, N') and ``odds`` (K, B, 2, …) with the models in the order of
-        ``FAIR_MODELS``; ``n_silent``, of the M neurons how many fire in less than half of the observed bins.
-        Counts and sums only, never samples of the recording.
+        dict: what ``fill_in`` gives for each number of missing neurons:
+        ``counts`` (K, B models, 2 rules, 4, N'), ``log_loss`` (K, B, N') and
+        ``odds`` (K, B, 2, …) with the models in the order of ``FAIR_MODELS``;
+        ``n_silent``, of the M neurons how many fire in less than half of the
+        observed bins.  Counts and sums only, never samples of the recording.
     """
     observed, test = walk.samples(world)
+    rival = estimators.pseudolikelihood(observed, world.ridge)
     models = {
         "independent": imputation.independent_model(observed),
         "observed": fitted.model("observed"),
         "augmented": fitted.model("augmented"),
-        "pseudolikelihood": estimators.pseudolikelihood(observed, world.ridge).model,
+        "pseudolikelihood": rival.model,
     }
     progress.reset(len(world.missing_counts))
     scores = []
     for n in world.missing_counts:
-        mask = imputation.random_mask(test.shape, n, rng=stream(world.seed, "missing"))
+        rng = stream(world.seed, "missing")
+        mask = imputation.random_mask(test.shape, n, rng=rng)
         scores.append([fill_in(models[name], test, mask) for name in FAIR_MODELS])
         progress.update()
-    names = ("counts", "log_loss", "odds")
-    arrays = {name: np.array([[one[name] for one in several] for several in scores]) for name in names}
+    arrays = {
+        name: np.array([[one[name] for one in several] for several in scores])
+        for name in ("counts", "log_loss", "odds")
+    }
     return {**arrays, "n_silent": (observed.mean(0) < 0).sum()}
 
 
 def fill_in(model, spins, missing):
-    """Hide spins and fill them in by both rules: what can be counted without keeping the samples.
+    """Hide spins, fill them in by both rules, count: no samples are kept.
 
     Args:
         model: IsingModel.
@@ -139,15 +146,17 @@ def fill_in(model, spins, missing):
         missing: (N, M) bool.
 
     Returns:
-        dict: ``counts`` (2 rules, 4, N), the ``metrics.confusion`` of each rule; ``log_loss`` (N,) of the
-        posterior; ``odds`` (2, …), its ``metrics.odds_histogram`` between ``ODDS_EDGES``.
+        dict: ``counts`` (2 rules, 4, N), the ``metrics.confusion`` of each rule;
+        ``log_loss`` (N,) of the posterior; ``odds`` (2, …), its
+        ``metrics.odds_histogram`` between ``ODDS_EDGES``.
     """
     missing = _checks.mask("missing", missing, np.shape(spins))
     hidden = np.where(missing, np.int8(0), spins)
     odds = imputation.log_odds(model, hidden)
-    filled = imputation.impute(model, hidden), np.where(odds >= 0, 1, -1)  # argmax, marginal
+    argmax, marginal = imputation.impute(model, hidden), np.where(odds >= 0, 1, -1)
+    counts = [metrics.confusion(spins, some, missing) for some in (argmax, marginal)]
     return {
-        "counts": np.array([metrics.confusion(spins, some, missing) for some in filled], dtype=np.uint8),
+        "counts": np.array(counts, dtype=np.uint8),
         "log_loss": metrics.log_loss(spins, odds, missing).astype(np.float32),
         "odds": metrics.odds_histogram(spins, odds, missing, ODDS_EDGES),
     }
@@ -191,6 +200,9 @@ METHODS = {
 }
 
 
+REFUSALS = erasure.NotConverged, sampling.NotMixed, ValueError
+
+
 def rivals(world, progress):
     """The same samples given to every method.
 
@@ -199,22 +211,25 @@ def rivals(world, progress):
         progress: a tqdm bar.
 
     Returns:
-        dict: ``truth`` (L,); for each name in ``METHODS`` the parameters found (L,), all NaN where the method
-        refused the samples, and ``seconds`` (methods,) of one core; ``denoiser`` (L,), what is read off the
-        network itself; ``bound``, the Cramér–Rao bound on the error of Eq. 23; ``train_seconds``,
-        ``sample_seconds``, ``n_weights`` of the denoiser; its own loss on observed and test samples,
-        ``observed_loss`` and ``test_loss``; ``variance`` of the augmented samples' energies under the
-        observed fit with its ``test_line`` and ``observed_line``; ``n_distinct``, of the observed samples how
-        many differ.
+        dict: ``truth`` (L,); for each name in ``METHODS`` the parameters found
+        (L,), all NaN where the method refused the samples, and ``seconds``
+        (methods,) of one core; ``denoiser`` (L,), what is read off the network
+        itself; ``bound``, the Cramér–Rao bound on the error of Eq. 23;
+        ``train_seconds``, ``sample_seconds``, ``n_weights`` of the denoiser; its
+        own loss on observed and test samples, ``observed_loss`` and
+        ``test_loss``; ``variance`` of the augmented samples' energies under the
+        observed fit with its ``test_line`` and ``observed_line``;
+        ``n_distinct``, of the observed samples how many differ.
     """
     truth, (observed, test) = walk.truth(world), walk.samples(world)
     nothing = np.full_like(truth.to_vector(), np.nan)
     augmented, diffusion = _diffuse(world, observed, test, progress)
+    rng = stream(world.seed, "oracle")
     samples = {
         "observed": observed,
         "augmented": augmented,
         "both": np.concatenate([observed, test]),
-        "true": sampling.sample(truth, world.n_augmented, rng=stream(world.seed, "oracle")),
+        "true": sampling.sample(truth, world.n_augmented, rng=rng),
     }
     found, seconds = {}, []
     for name, (fit, source) in METHODS.items():
@@ -223,16 +238,22 @@ def rivals(world, progress):
             if source not in samples:
                 model = IsingModel.from_vector(found[source.method], world.n_spins)
                 rng = stream(world.seed, source.method)
-                samples[source] = sampling.sample(model, world.n_augmented, rng=rng)
+                drawn = sampling.sample(model, world.n_augmented, rng=rng)
+                samples[source] = drawn
             vector = fit(samples[source]).model.to_vector()
-        except (erasure.NotConverged, sampling.NotMixed, ValueError) as error:
+        except REFUSALS as error:
             log.warning("%s refused the samples: %s", name, error)
             vector = nothing
         found[name] = vector
         seconds.append(time.process_time() - clock)
-    variances = estimators.cramer_rao(truth, world.n_observed, rng=stream(world.seed, "bound"))
+    rng = stream(world.seed, "bound")
+    variances = estimators.cramer_rao(truth, world.n_observed, rng=rng)
     ruler = IsingModel.from_vector(found["erasure"], world.n_spins)
-    energies = {"variance": augmented, "test_line": test, "observed_line": observed}
+    spins = {"variance": augmented, "test_line": test, "observed_line": observed}
+    energies = {
+        name: stopping.energy_variance(some, ruler)  # Var E
+        for name, some in spins.items()
+    }
     return {
         "truth": truth.to_vector(),
         "denoiser": nothing,  # unless it has couplings to read
@@ -240,54 +261,66 @@ def rivals(world, progress):
         "seconds": np.array(seconds),
         "bound": variances.sum() / world.n_spins,
         **diffusion,
-        **{name: stopping.energy_variance(spins, ruler) for name, spins in energies.items()},
+        **energies,
         "n_distinct": len(np.unique(observed, axis=0)),
     }
 
 
 def _diffuse(world, observed, test, progress):
-    """Train the denoiser and sample from it: the augmented samples, and what it cost and learned."""
+    """Train the denoiser and sample from it: the samples, its cost and losses."""
     progress.reset(world.n_iterations)
     schedule = ddpm.NoiseSchedule.linear(worlds.N_NOISE_LEVELS)
     make = getattr(denoisers, world.denoiser)
-    denoiser = make(world.n_spins, schedule.n_steps, rng=stream(world.seed, "weights"))
+    rng = stream(world.seed, "weights")
+    denoiser = make(world.n_spins, schedule.n_steps, rng=rng)
     start = time.process_time()
-    training = {"n_iterations": world.n_iterations, "rng": stream(world.seed, "training")}
-    for _ in ddpm.train(denoiser, schedule, observed, **training):
+    for _ in ddpm.train(
+        denoiser,
+        schedule,
+        observed,
+        n_iterations=world.n_iterations,
+        rng=stream(world.seed, "training"),
+    ):
         progress.update()
     trained = time.process_time()
-    steps, rng = world.n_sampling_steps, stream(world.seed, "augmented")
-    x = ddpm.sample(denoiser, schedule, world.n_augmented, n_steps=steps, rng=rng)
-    sampled = time.process_time()
-    losses = {
-        f"{name}_loss": ddpm.own_loss(denoiser, schedule, spins, rng=stream(world.seed, "loss"))
-        for name, spins in (("observed", observed), ("test", test))
-    }
-    read = {"denoiser": denoiser.model().to_vector()} if world.denoiser == "MeanField" else {}
-    return ddpm.to_spins(x), {
-        **read,
+    x = ddpm.sample(
+        denoiser,
+        schedule,
+        world.n_augmented,
+        n_steps=world.n_sampling_steps,
+        rng=stream(world.seed, "augmented"),
+    )
+    learned = {
         "train_seconds": trained - start,
-        "sample_seconds": sampled - trained,
+        "sample_seconds": time.process_time() - trained,
         "n_weights": sum(p.numel() for p in denoiser.parameters()),
-        **losses,
     }
+    for name, spins in (("observed", observed), ("test", test)):
+        rng = stream(world.seed, "loss")
+        loss = ddpm.own_loss(denoiser, schedule, spins, rng=rng)
+        learned[f"{name}_loss"] = loss
+    if world.denoiser == "MeanField":
+        learned["denoiser"] = denoiser.model().to_vector()
+    return ddpm.to_spins(x), learned
 
 
 # ------------------------------------------------------------------ the corrected Erasure Machine
 
 
 def corrected(world, progress):
-    """Fit with moments to first order and with those of TAP, at each ε; NaN where a fit is refused.
+    """Fit with moments to first order and of TAP, at each ε; NaN where refused.
 
     Args:
         world: worlds.Corrected.
         progress: a tqdm bar.
 
     Returns:
-        dict: ``truth`` (L,); for "linear" and "tap" the parameters at the automatic ε, e.g. ``tap`` (L,),
-        with ``tap_epsilon``, and at each of the ``epsilons`` the error of Eq. 23, the mean energy and the
-        pseudolikelihood of the observed samples, ``tap_curve`` (3, K); ``pseudolikelihood`` (L,) with a
-        ridge of M/N; ``bound``, the Cramér–Rao bound on the error of Eq. 23.
+        dict: ``truth`` (L,); for "linear" and "tap" the parameters at the
+        automatic ε, e.g. ``tap`` (L,), with ``tap_epsilon``, and at each of the
+        ``epsilons`` the error of Eq. 23, the mean energy and the
+        pseudolikelihood of the observed samples, ``tap_curve`` (3, K);
+        ``pseudolikelihood`` (L,) with a ridge of M/N; ``bound``, the Cramér–Rao
+        bound on the error of Eq. 23.
     """
     progress.reset(2 * (len(world.epsilons) + 1))
     truth, observed = walk.truth(world), walk.draw(world, "observed")
@@ -301,14 +334,20 @@ def corrected(world, progress):
                 fits.append(None)
             progress.update()
         auto, *others = fits
-        arrays[moments] = auto.model.to_vector() if auto else np.full(arrays["truth"].shape, np.nan)
+        nothing = np.full_like(arrays["truth"], np.nan)
+        arrays[moments] = auto.model.to_vector() if auto else nothing
         arrays[f"{moments}_epsilon"] = auto.epsilon if auto else np.nan
         scores = [_scores(fit, truth, observed) for fit in others]
         arrays[f"{moments}_curve"] = np.array(scores).reshape(-1, 3).T
-    rival = estimators.pseudolikelihood(observed, world.n_spins / world.n_observed)
-    rng = stream(world.seed, "bound")
-    variances = estimators.cramer_rao(truth, world.n_observed, rng=rng, n_draws=_N_BOUND_DRAWS)
-    too_high = _N_BOUND_DRAWS / (_N_BOUND_DRAWS - variances.size)  # see cramer_rao
+    ridge, n_draws = world.n_spins / world.n_observed, _N_BOUND_DRAWS
+    rival = estimators.pseudolikelihood(observed, ridge)
+    variances = estimators.cramer_rao(
+        truth,
+        world.n_observed,
+        rng=stream(world.seed, "bound"),
+        n_draws=n_draws,
+    )
+    too_high = n_draws / (n_draws - variances.size)  # see cramer_rao
     return {
         **arrays,
         "pseudolikelihood": rival.model.to_vector(),
