@@ -223,6 +223,9 @@ def test_seeds_by_row_has_a_dot_per_seed_and_the_mean():
     assert [list(mean.get_ydata()) for mean in means] == [[0], [1]]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["one", "two"]
     assert ax.get_ylim() == (1.5, -0.5), "the first row is on top"
+    assert len(style.seeds_by_row(axes(), [(), [3]], ["all", "one"], [None, "observed"]).lines) == 2, (
+        "no heading"
+    )
 
 
 def test_analog_bits_become_spins_by_their_sign():

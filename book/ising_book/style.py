@@ -542,16 +542,21 @@ def seeds_by_row(ax, values, labels, roles):
         ax: where to draw.
         values: (R, S seeds).
         labels: R texts, the first on top.
-        roles: R of them, which set the colours.
+        roles: R of them, which set the colours; None for a heading, a row without values.
 
     Returns:
         matplotlib.axes.Axes: ``ax``.
     """
-    for row, (numbers, role) in enumerate(zip(values, roles, strict=True)):
+    shown = [(row, *both) for row, both in enumerate(zip(values, roles, strict=True)) if both[1]]
+    for row, numbers, role in shown:
         _checks.choice("role", role, tuple(COLOURS))
         ax.plot(numbers, [row] * len(numbers), "o", color=COLOURS[role], markersize=5, alpha=0.7)
         ax.plot([np.mean(numbers)], [row], "|", color=COLOURS[role], markersize=16, markeredgewidth=2)
     ax.set_yticks(range(len(labels)), labels)
+    for text, tick, role in zip(ax.get_yticklabels(), ax.yaxis.get_major_ticks(), roles, strict=True):
+        if role is None:
+            text.set_fontweight("bold")
+            tick.tick1line.set_visible(False)
     ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(0, None))
     ax.grid(axis="x", linewidth=0.4, alpha=0.6)
     return ax
