@@ -5,13 +5,19 @@ p(σ_i = +1 | rest) = 1 / (1 + exp(−2 f_i)) with the local field f_i = h_i + �
 one sweep updates every spin once, in order.  Thesis Sec. 3.1 samples p(σ | h, J) this way.
 """
 
+import logging
+
 import numba
 import numpy as np
 
 from ising_lib import _checks
 from ising_lib.ising import IsingModel, energy
 
+log = logging.getLogger("ising_lib")
+
 _SWEEPS_PER_SWAP = 5  # replica exchange costs about one sweep; every fifth keeps it below a fifth of the time
+_LADDER = 10  # temperatures where the plain heat bath does not mix
+_BLOCK = 192  # chains handled at once: up to 60 spins of them stay in the first-level cache
 _MAX_FIELD = np.float32(9.0)  # tanh(9) is 1 to float32, and the rational form below is only good up to here
 
 
@@ -31,7 +37,7 @@ def sample(
     n_chains=1024,
     burn_in=5000,
     thin=500,
-    n_temperatures=1,
+    n_temperatures="auto",
     hottest=0.25,
     max_overlap=0.05,
 ):
@@ -39,8 +45,8 @@ def sample(
 
     ``n_chains`` independent chains start from random spins, forget them during ``burn_in`` sweeps,
     and give one sample each every ``thin`` sweeps.  With ``n_temperatures`` > 1 each chain is a ladder
-    of replicas between ``hottest`` and 1 that exchange neighbours (parallel tempering): use it where
-    couplings are strong, g ≳ 1.5.
+    of replicas between ``hottest`` and 1 that exchange neighbours (parallel tempering), as strong
+    couplings need, g ≳ 1.5.
 
     The chains are checked, not trusted: after burn-in, the overlap of each chain with itself one
     thinning interval later may exceed the overlap of independent chains by no more than
@@ -54,7 +60,8 @@ def sample(
         n_chains: independent chains, at least 256 so that the check is sharp.
         burn_in: sweeps before the first sample.
         thin: sweeps between two samples of a chain.
-        n_temperatures: replicas per chain; 1 is the plain heat bath.
+        n_temperatures: replicas per chain; 1 is the plain heat bath. "auto" begins with that; if it does
+            not mix, that is logged as a warning, and all is drawn anew with 10.
         hottest: inverse temperature of the hottest replica, in (0, 1).
         max_overlap: largest memory that is accepted.
 
@@ -70,9 +77,23 @@ def sample(
     _checks.count("n_chains", n_chains, minimum=256)
     _checks.count("burn_in", burn_in)
     _checks.count("thin", thin)
-    _checks.count("n_temperatures", n_temperatures)
+    if isinstance(n_temperatures, str):
+        _checks.choice("n_temperatures", n_temperatures, ("auto",))
+    else:
+        _checks.count("n_temperatures", n_temperatures)
     _checks.real("hottest", hottest, 0.0, 1.0, open_interval=True)
     _checks.real("max_overlap", max_overlap, 0.0, 1.0, open_interval=True)
+    settings = model, n_samples, rng, n_chains, burn_in, thin, hottest, max_overlap
+    if n_temperatures != "auto":
+        return _draw(*settings, n_temperatures)
+    try:
+        return _draw(*settings, 1)
+    except NotMixed as error:
+        log.warning("%s. Drawing anew by parallel tempering with %d temperatures", error, _LADDER)
+    return _draw(*settings, _LADDER)
+
+
+def _draw(model, n_samples, rng, n_chains, burn_in, thin, hottest, max_overlap, n_temperatures):
     ladder = np.geomspace(1.0, hottest, n_temperatures)  # inverse temperatures, ours first
     replicas = [_Replica(model.at(beta), n_chains, rng) for beta in ladder]
 
@@ -123,7 +144,8 @@ def memory(before, after):
         before, after: (C, M) spins of the same C chains, row by row.
 
     Returns:
-        float: its standard error is about 1/√(C M).
+        float: its standard error is √(Σ_ij C_ij²) / (M √C), with C_ij = ⟨σ_i σ_j⟩ − ⟨σ_i⟩⟨σ_j⟩ under the
+        root and C chains outside; 1/√(C M) if the spins are independent and balanced, more if they are not.
     """
     before = _checks.spins("before", before).astype(np.float64)
     after = _checks.array("after", after, -1, 1, shape=before.shape)
@@ -144,8 +166,8 @@ def _require_mixed(before, after, max_overlap, burn_in, thin):
     if overlap > max_overlap + 4 * noise:  # four standard errors: no alarm by chance
         raise NotMixed(
             f"the chains are not mixed: {thin} sweeps after a burn-in of {burn_in} they still hold "
-            f"{overlap:.3f} of their state (allowed {max_overlap}); raise thin and burn_in, or set "
-            f"n_temperatures to 8–12 for strong couplings",
+            f"{overlap:.3f} of their state (allowed {max_overlap}); raise thin and burn_in or, for "
+            f"strong couplings, n_temperatures: 8–12 mostly do",
             overlap,
         )
 
@@ -170,7 +192,7 @@ class _Replica:
         return np.ascontiguousarray(self.state[: self.model.n_spins].T.astype(np.int8))
 
     def sweep(self, n_sweeps):
-        _sweep(self.state, self.fields, self.couplings, self.seeds, n_sweeps)
+        _sweep_blocks(self.state, self.fields, self.couplings, self.seeds, n_sweeps)
 
 
 def _advance(replicas, ladder, n_sweeps, rng):
@@ -218,12 +240,25 @@ def _tanh_fraction(field):
     return np.float32(2.0) * n * d, d * d + n * n
 
 
+@numba.njit(cache=True, nogil=True)
+def _sweep_blocks(state, fields, couplings, seeds, n_sweeps):
+    """``_sweep`` by blocks of chains, rows on boundaries of 64 bytes: the same bits in less time."""
+    n_rows = couplings.shape[1]
+    for start in range(0, state.shape[1], _BLOCK):
+        n = min(_BLOCK, state.shape[1] - start)
+        memory = np.empty((n_rows + 4) * n + 16, np.float32)
+        first = (-memory.ctypes.data % 64) // 4
+        rows = memory[first : first + (n_rows + 4) * n].reshape(n_rows + 4, n)
+        block, work, bits = rows[:n_rows], rows[n_rows : n_rows + 2], rows[n_rows + 2 :].view(np.uint32)
+        block[:], bits[:] = state[:, start : start + n], seeds[:, start : start + n]
+        _sweep(block, fields, couplings, bits, n_sweeps, work[0], work[1])
+        state[:, start : start + n], seeds[:, start : start + n] = block, bits
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def _sweep(state, fields, couplings, seeds, n_sweeps):
+def _sweep(state, fields, couplings, seeds, n_sweeps, local, uniform):
     """Sweeps of all chains.  p(+1) = (1 + tanh f)/2, so σ = +1 where u < tanh f with u uniform in (−1, 1)."""
     n_spins, n_chains = couplings.shape[0], state.shape[1]
-    local = np.empty(n_chains, np.float32)
-    uniform = np.empty(n_chains, np.float32)
     first, second = seeds[0], seeds[1]
     for _ in range(n_sweeps):
         for i in range(n_spins):

@@ -115,15 +115,42 @@ def test_a_sampler_off_by_five_percent_is_found_out(rng):
     assert not moments_agree(sampling.sample(weaker, 100_000, rng=rng, **INDEPENDENT), model)
 
 
-def test_parallel_tempering_mixes_where_the_plain_heat_bath_is_stuck():
+def test_parallel_tempering_mixes_where_the_plain_heat_bath_is_stuck(caplog):
     """g = 3: deep valleys.  The ladder crosses between them and still keeps the law at β = 1."""
     model = ising.gaussian(12, 3.0, 0.5, rng=np.random.default_rng(1))
+    settings = {"burn_in": 500, "thin": 100}
     with pytest.raises(sampling.NotMixed, match="n_temperatures") as stuck:
-        sampling.sample(model, 1000, rng=np.random.default_rng(4), burn_in=500, thin=100)
+        sampling.sample(model, 1000, rng=np.random.default_rng(4), n_temperatures=1, **settings)
     assert 0.5 < stuck.value.overlap <= 1
-    settings = {"burn_in": 500, "thin": 100, "n_temperatures": 8}
-    spins = sampling.sample(model, 10_000, rng=np.random.default_rng(4), **settings)
-    assert moments_agree(spins, model)
+    assert not caplog.records
+    for n_temperatures in (8, "auto"):
+        spins = sampling.sample(
+            model, 10_000, rng=np.random.default_rng(4), n_temperatures=n_temperatures, **settings
+        )
+        assert moments_agree(spins, model)
+    [warning] = caplog.records
+    assert "Drawing anew by parallel tempering with 10 temperatures" in warning.getMessage()
+
+
+def test_chains_that_mix_are_the_plain_heat_bath(rng, caplog):
+    model = ising.gaussian(6, 0.5, 0.5, rng=rng)
+    plain, auto = (
+        sampling.sample(model, 600, rng=np.random.default_rng(1), n_temperatures=n, **INDEPENDENT)
+        for n in (1, "auto")
+    )
+    np.testing.assert_array_equal(plain, auto)
+    assert not caplog.records
+
+
+def test_blocks_of_chains_are_the_same_chains(rng):
+    """The kernel on all chains at once, and in blocks: the same spins and generators, bit for bit."""
+    model = ising.gaussian(10, rng=rng)
+    whole, blocks = (sampling._Replica(model, 500, np.random.default_rng(1)) for _ in range(2))
+    work = np.empty((2, 500), np.float32)
+    sampling._sweep(whole.state, whole.fields, whole.couplings, whole.seeds, 30, *work)
+    blocks.sweep(30)
+    np.testing.assert_array_equal(whole.state, blocks.state)
+    np.testing.assert_array_equal(whole.seeds, blocks.seeds)
 
 
 def test_exchange_keeps_the_law_of_every_temperature(rng):
@@ -144,7 +171,7 @@ def test_exchange_keeps_the_law_of_every_temperature(rng):
 def test_a_frozen_ferromagnet_is_refused(rng):
     """Twenty spins, every J = 1: a chain that has chosen its sign never changes it (barrier of 200)."""
     with pytest.raises(sampling.NotMixed) as frozen:
-        sampling.sample(ferromagnet(20, 1.0), 1000, rng=rng, burn_in=100, thin=20)
+        sampling.sample(ferromagnet(20, 1.0), 1000, rng=rng, burn_in=100, thin=20, n_temperatures=1)
     assert frozen.value.overlap > 0.99
     assert "20 sweeps after a burn-in of 100" in str(frozen.value)
 
@@ -163,6 +190,15 @@ def test_memory_is_one_for_a_copy_and_zero_for_strangers(rng):
     assert sampling.memory(before, before) == pytest.approx(1, abs=1e-12)
     assert abs(sampling.memory(before, after)) < 0.025
     assert sampling.memory(before, -before) == pytest.approx(-1, abs=0.025)
+
+
+def test_memory_errs_by_its_standard_error(rng):
+    """√(Σ_ij C_ij²)/(M √C) for four blocks of five equal spins, Σ C_ij² = 4·25, from 400 repeats."""
+    found = []
+    for _ in range(400):
+        before, after = np.repeat(rng.choice([-1, 1], (2, 100, 4)), 5, axis=2).astype(np.int8)
+        found.append(sampling.memory(before, after))
+    assert np.std(found) == pytest.approx(np.sqrt(100) / (20 * np.sqrt(100)), rel=4 * 0.035)
 
 
 def test_memory_takes_out_the_common_magnetisation(rng):
