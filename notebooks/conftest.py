@@ -7,7 +7,7 @@ from tests.recording import uses_recording, why_absent
 
 def pytest_collectstart(collector):
     if hasattr(collector, "skip_compare"):
-        # messages, e.g. matplotlib building its font cache in a new home; and pictures, as nbval does with PNG
+        # messages, e.g. matplotlib building its font cache in a new home; pictures, as nbval does with PNG
         collector.skip_compare += ("stderr", "image/svg+xml")
 
 

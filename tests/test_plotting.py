@@ -1,62 +1,72 @@
 """What the drawing functions put on their axes, read back; the player, read as a page."""
 
-import base64
+import json
 import re
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.animation import FuncAnimation
 
 from ising_book import style
 
 mpl.use("agg")
 
 
-def animation(n_frames=3):
-    """A dot that moves, one frame for each place."""
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(1, 1), dpi=50)
-    [dot] = ax.plot([0], [0], "o")
-    ax.set_xlim(-1, n_frames)
-    return FuncAnimation(fig, lambda n: dot.set_xdata([n]), frames=n_frames, interval=250)
+def dot(n_frames=3, name="fig99_dot", alt="a dot"):
+    """The player of a dot that moves, one picture for each place."""
+    fig, ax = plt.subplots(figsize=(1, 1))
+    [mark] = ax.plot([0], [0], "o")
+    ax.set(xlim=(-1, n_frames), xlabel="J")
+    captions = [f"at {n} & on" for n in range(n_frames)]
+    return style.player(fig, lambda n: mark.set_xdata([n]), captions, name, alt).data
 
 
 def test_player_is_the_same_at_every_call_and_needs_no_network():
-    first, second = (style.player(animation(), "fig99_dot").data for _ in range(2))
+    style.use_style()
+    first, second = dot(), dot()
     assert first == second
-    assert not re.search(r"https?:|<link|src=\"//", first)
-    assert "fig99_dot" in first
-    assert style.player(animation(), "fig99_other").data == first.replace("fig99_dot", "fig99_other")
+    assert not re.search(r"<link|<img|src=|@import|fetch", first)
+    assert set(re.findall(r"https?://[^\"\\ ]+", first)) == {
+        "http://www.w3.org/1999/xlink",
+        "http://www.w3.org/2000/svg",
+    }, "names of the format, never fetched"
+    assert dot(name="fig99_other") == first.replace("fig99_dot", "fig99_other")
 
 
-def test_player_holds_every_frame_as_a_picture():
-    page = style.player(animation(4), "fig99_dot").data
-    frames = re.findall(r'"data:image/png;base64,([^"]*)"', page)
-    pictures = [base64.b64decode(frame) for frame in frames]
-    assert len(set(pictures)) == 4
-    assert all(picture.startswith(b"\x89PNG") and picture.endswith(b"IEND\xaeB`\x82") for picture in pictures)
+def test_player_holds_every_picture_and_shows_the_first():
+    page = dot(4)
+    frames, captions = json.loads(re.search(r"= (\[\[.*\]\]);$", page, flags=re.MULTILINE)[1])
+    assert captions == ["at 0 & on", "at 1 & on", "at 2 & on", "at 3 & on"]
+    assert len(set(frames)) == 4
+    assert all(frame.startswith("<svg ") and frame.rstrip().endswith("</svg>") for frame in frames)
+    assert f'<div role="img" aria-label="a dot">{frames[0]}</div>' in page
+    assert 'max="3" value="0"' in page
+    assert ">at 0 &amp; on</output>" in page
+    assert page.count("</script>") == 1, "nothing inside the data ends the script"
+
+
+def test_player_takes_the_colour_of_the_text_around_it():
+    page = dot()
+    assert "currentColor" in page
+    assert "#000000" not in page
+    assert "scale(0.015625)" in page, "letters keep their size"
 
 
 def test_player_has_words_for_those_who_do_not_see_it():
-    page = style.player(animation(), "fig99_dot", alt='a dot "moves" > right').data
-    assert '<img alt="a dot &quot;moves&quot; &gt; right" id="_anim_img_fig99_dot">' in page
-    buttons = re.findall(r"<button[^>]*>\s*([^<]*)</button>", page)
-    assert "".join(buttons) == "−«‹◀||▶›»+"
-    assert len(re.findall(r'aria-label="[^"]+" onclick', page)) == len(buttons) == 9
+    page = dot(alt='a dot "moves" > right')
+    assert 'role="img" aria-label="a dot &quot;moves&quot; &gt; right"' in page
+    assert '<button type="button" aria-label="play or pause"' in page
+    assert 'type="range"' in page
 
 
 def test_player_closes_the_figure_and_refuses_a_name_that_is_none():
-    import matplotlib.pyplot as plt
-
     before = plt.get_fignums()
-    style.player(animation(), "fig99_dot")
+    dot()
     assert plt.get_fignums() == before
-    moving = animation()
     with pytest.raises(ValueError, match="name must be an identifier like 'fig03_denoising', got '3-d'"):
-        style.player(moving, "3-d")
-    style.player(moving, "fig99_dot")
+        dot(name="3-d")
+    plt.close("all")
 
 
 def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
@@ -73,25 +83,6 @@ def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
     assert ax.get_xlim() == ax.get_ylim() == (-0.4, 0.4)
     assert ax.texts[0].get_text() == "a note"
     plt.close(fig)
-
-
-def test_training_film_shows_one_checkpoint_after_the_other():
-    import matplotlib.pyplot as plt
-
-    truth, scales = np.array([0.1, -0.2, 0.3]), np.array([0.5, 0.8, 1.1])
-    film = style.training_film(truth, scales[:, None] * truth, 2, [10, 20, 40], [3.0, 2.0, 2.5], 2.2)
-    left, right = film._fig.axes
-    for frame in film.new_frame_seq():
-        film._draw_frame(frame)
-        assert left.get_title() == f"{[10, 20, 40][frame]} iterations"
-        assert left.texts[0].get_text() == f"slope {scales[frame]:.2f}\nMSE {[3.0, 2.0, 2.5][frame]:.3f}"
-        [fields] = [line for line in left.lines if line.get_label() == "$h$"]
-        np.testing.assert_allclose(fields.get_ydata(), scales[frame] * truth[:2])
-        np.testing.assert_array_equal(
-            right.lines[-1].get_xydata(), [[[10, 20, 40][frame], [3, 2, 2.5][frame]]]
-        )
-    film._draw_was_started = True  # it was drawn here, though not by matplotlib itself
-    plt.close(film._fig)
 
 
 def test_fan_goes_from_pale_to_full_colour():
@@ -188,18 +179,6 @@ def test_pipeline_holds_what_it_was_given(rng):
     assert lefts == sorted(lefts)
     inside = fig.bbox.expanded(1.001, 1.001)
     assert all(inside.contains(*corner) for ax in fig.axes for corner in ax.bbox.corners())
-
-
-def test_denoising_film_shows_state_and_signs_of_each_frame(rng):
-    states = rng.normal(size=(3, 2, 5))
-    film = style.denoising_film(states, ["t = 2", "t = 1", "t = 0"])
-    for frame, state in enumerate(states):
-        film._func(frame)
-        left, right = film._fig.axes
-        np.testing.assert_array_equal(left.images[0].get_array(), state)
-        np.testing.assert_array_equal(right.images[0].get_array(), 2 * np.sign(state))
-        assert left.get_title() == f"t = {2 - frame}"
-    style.player(film, "fig99_film")
 
 
 def test_law_orders_by_the_truth_and_tells_observed_from_missing():

@@ -8,9 +8,11 @@ import base64
 import csv as tables
 import html
 import io
+import json
 import re
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, Markdown
 from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -216,46 +218,75 @@ def raster(ax, spins, missing=None, wrong=None, title=None):
     return ax
 
 
-# In place of the signs that matplotlib's player fetches from a server.
-_SIGNS = {
-    "fa fa-minus": "−",
-    "fa fa-fast-backward": "«",
-    "fa fa-step-backward": "‹",
-    "fa fa-play fa-flip-horizontal": "◀",
-    "fa fa-pause": "||",
-    "fa fa-play": "▶",
-    "fa fa-step-forward": "›",
-    "fa fa-fast-forward": "»",
-    "fa fa-plus": "+",
-}
-
-
-def player(animation, name, alt="animation"):
-    """An animation to play in the page: its pictures inside, no network needed, the same at every call.
-
-    Matplotlib's own player has a random name and fetches the signs on its buttons from a server.
+def player(fig, draw, captions, name, alt, seconds=0.8):
+    """Pictures to step through by a slider, or to play: inside the page, in the colours of its theme.
 
     Args:
-        animation: matplotlib.animation.Animation; its figure is closed.
+        fig: the figure; it is closed at the end.
+        draw: function of 0 … K − 1 that changes the figure.
+        captions: K texts.
         name: an identifier that no other player in the book has, e.g. "fig03_denoising".
         alt: what it shows, for those who do not see it.
+        seconds: from one picture to the next.
 
     Returns:
         IPython.display.HTML
     """
-    import matplotlib.pyplot as plt
-    from IPython.display import HTML
-
     if not name.isidentifier():
         raise ValueError(f"name must be an identifier like 'fig03_denoising', got {name!r}")
-    page = animation.to_jshtml(default_mode="once")
-    plt.close(animation._fig)  # else the notebook would show its last state below
-    [random_name] = re.findall(r'<img id="_anim_img([0-9a-f]{32})"', page)
-    page = re.sub(r"<link\b[^>]*>", "", page)
-    page = re.sub(r'<i class="([^"]*)"></i>', lambda sign: _SIGNS[sign[1]], page)
-    page = page.replace("<img id=", f'<img alt="{html.escape(alt)}" id=')
-    page = page.replace("\\\n", "")  # between pieces of a picture
-    return HTML(page.replace(random_name, f"_{name}").strip())
+    frames = []
+    for frame in range(len(captions)):
+        draw(frame)
+        frames.append(_inline(fig))
+    plt.close(fig)  # else the notebook would show its last state below
+    data = json.dumps([frames, captions], ensure_ascii=False).replace("</", "<\\/")
+    words = {"NAME": name, "ALT": html.escape(alt), "FIRST": frames[0], "CAPTION": html.escape(captions[0])}
+    page = _PLAYER.replace("LAST", str(len(frames) - 1)).replace("SECONDS", str(seconds))
+    page = re.sub(r"\b(NAME|ALT|FIRST|CAPTION)\b", lambda word: words[word[1]], page)
+    return HTML(page.replace("DATA", data))
+
+
+def _inline(fig):
+    """A figure as an <svg> element as wide as there is room, its black the colour of the text around it."""
+    text = io.StringIO()
+    fig.savefig(text, format="svg", metadata={"Date": None})
+    found = text.getvalue()
+    found = re.sub(r"<metadata>.*?</metadata>\s*", "", found[found.index("<svg") :], flags=re.DOTALL)
+    found = re.sub(r"(fill|stroke): ?#000000", r"\1: currentColor", found)
+    found = re.sub(r"(?<![\d(])(\d+\.\d\d)\d+", r"\1", found)  # coordinates: hundredths of a point do
+    head, rest = found.split(">", 1)
+    return re.sub(r' (width|height)="[^"]*"', "", head) + ' fill="currentColor" width="100%">' + rest
+
+
+_PLAYER = """<div class="player" id="NAME" style="max-width: 720px">
+<div role="img" aria-label="ALT">FIRST</div>
+<div style="display: flex; gap: .8em; align-items: center; flex-wrap: wrap">
+<button type="button" aria-label="play or pause" style="min-width: 2.6em; min-height: 2.2em">▶</button>
+<input type="range" min="0" max="LAST" value="0" aria-label="picture" style="flex: 1 1 10em">
+<output style="min-width: 11em">CAPTION</output>
+</div>
+<script>{
+const [frames, captions] = DATA;
+const box = document.getElementById("NAME"), picture = box.firstElementChild;
+const button = box.querySelector("button"), slider = box.querySelector("input");
+let timer = null;
+const show = n => {
+  slider.value = n;
+  slider.setAttribute("aria-valuetext", captions[n]);
+  box.querySelector("output").textContent = captions[n];
+  picture.innerHTML = frames[n];
+};
+const stop = () => { clearInterval(timer); timer = null; button.textContent = "▶"; };
+slider.addEventListener("input", () => { stop(); show(+slider.value); });
+button.addEventListener("click", () => {
+  if (timer) return stop();
+  const next = n => n < LAST ? show(n + 1) : stop();
+  if (+slider.value === LAST) show(0);
+  button.textContent = "❚❚";
+  timer = setInterval(() => next(+slider.value), 1000 * SECONDS);
+});
+}</script>
+</div>"""
 
 
 def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
