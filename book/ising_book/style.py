@@ -19,7 +19,7 @@ from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from ising_lib import _checks, metrics
 
-# Okabe and Ito's colours, then two of Tol's, told apart by colour-blind readers; line styles and markers
+# Okabe and Ito's colours, then two that stand out from white and from black pages; line styles and markers
 # repeat the distinction for print.
 _LOOKS = {  # role: colour, line, marker
     "observed": ("#0072B2", "--", "s"),
@@ -31,8 +31,8 @@ _LOOKS = {  # role: colour, line, marker
     "error": ("#CC79A7", "-", "x"),
     "rival": ("#009E73", (0, (5, 1, 1, 1)), "D"),
     "corrected": ("#E69F00", "-", "v"),
-    "structured": ("#882255", (0, (2, 1)), "P"),
-    "denoiser": ("#332288", (0, (6, 2)), "X"),
+    "structured": ("#AA3377", (0, (2, 1)), "P"),
+    "denoiser": ("#7B61C9", (0, (6, 2)), "X"),
 }
 COLOURS, LINES, MARKERS = ({role: look[n] for role, look in _LOOKS.items()} for n in range(3))
 
