@@ -310,7 +310,7 @@ def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
     look = {"color": COLOURS[role], "linestyle": "none"}
     ax.plot(ends, ends, color=COLOURS["truth"], linewidth=0.8, label="equal")
     ax.plot(truth[n_spins:], inferred[n_spins:], "o", markersize=2.2, markeredgewidth=0, label="$J$", **look)
-    edge = {"markersize": 4, "markerfacecolor": "white", "markeredgecolor": "black", "markeredgewidth": 0.8}
+    edge = {"markersize": 4, "markerfacecolor": "none", "markeredgecolor": "black", "markeredgewidth": 0.8}
     ax.plot(truth[:n_spins], inferred[:n_spins], "D", label="$h$", **edge, **look)
     ax.plot(ends, offset + slope * ends, color=COLOURS["truth"], linestyle="--", linewidth=1.2, label="fit")
     ax.text(0.03, 0.98, note, transform=ax.transAxes, va="top", fontsize=9)
