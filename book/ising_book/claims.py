@@ -5,19 +5,20 @@ statistic, one of the functions below, which makes numbers of one run; and a rul
 trained here: runs that are not stored leave a row unmeasured.
 """
 
+import dataclasses
 import functools
 import itertools
-import operator
 import string
 
 import numpy as np
+from scipy import stats
 
 from ising_book import extensions, runs, store, style, walk, worlds
 from ising_lib import _checks, estimators, imputation, metrics, stopping
 
-VERDICTS = ("holds", "holds in part", "does not hold")
+VERDICTS = ("holds", "holds under conditions", "does not hold", "undetermined")
+LEVEL = 0.95  # of all intervals
 STATISTICS = {}  # {name: function of a run}
-_RULES = {"<": operator.lt, ">": operator.gt}
 _LETTERS = {"n_spins": "M", "n_observed": "N", "coupling_scale": "g"}
 
 
@@ -73,36 +74,121 @@ def measure(row, runs, parameters):
     return {setting: np.array(some) for setting, some in values.items()}
 
 
-def met(values, rule):
-    """Which values fulfil a rule: a sign and a limit, e.g. "< 1"; NaN fulfils none.
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """An effect with its interval, in the units of the statistic.
 
-    Raises:
-        ValueError: the rule reads otherwise.
+    Attributes:
+        mean, low, high: of the ratio (geometric), the difference, or the share; low and high are infinite
+            where there is but one repetition.
+        count: repetitions, each with a truth, samples and a training of its own.
     """
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+    def on(self, rule):
+        """+1 where the whole interval fulfils the rule, −1 where none of it does, else 0."""
+        sign, limit = _parsed(rule)
+        if sign == "<":
+            return (self.high < limit) - (self.low > limit)
+        return (self.low > limit) - (self.high < limit)
+
+
+def effect(values, *, ratio=False, level=LEVEL):
+    """The mean over independent repetitions with its interval, paired where the values are differences.
+
+    Student's t on the values, on their logarithms for ratios.  Where all values are 0 or 1 it is a share,
+    with the exact binomial interval of Clopper and Pearson.
+
+    Args:
+        values: (S,), one per repetition; NaN, no value, is left out.
+        ratio: take logarithms; all values are positive.
+        level: of the interval.
+    """
+    values = np.asarray(values, dtype=float)
+    values = values[~np.isnan(values)]
+    if values.size and np.isin(values, (0, 1)).all():
+        share = stats.binomtest(int(values.sum()), values.size)
+        ends = share.proportion_ci(level)
+        return Effect(share.statistic, ends.low, ends.high, values.size)
+    back = np.exp if ratio else np.asarray
+    values = np.log(values) if ratio else values
+    if values.size < 2:
+        mean = float(back(values[0])) if values.size else np.nan
+        return Effect(mean, -np.inf, np.inf, values.size)
+    half = stats.t.ppf((1 + level) / 2, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
+    mean = values.mean()
+    return Effect(*(float(back(x)) for x in (mean, mean - half, mean + half)), values.size)
+
+
+def effects(values, rule):
+    """The effect of a row: pooled over its settings, and at each of them.
+
+    Settings share their repetitions (other masks on one model, other strengths of one matrix), so they are no
+    trials of their own: each repetition is averaged over the settings first.  The intervals at single
+    settings are those for all of them at once (Bonferroni): 1 − 0.05/k for k settings.
+
+    Args:
+        values: {setting: (S,)}, from ``measure``.
+        rule: its limit says whether the values are ratios: they are if it and all values are positive.
+
+    Returns:
+        tuple: Effect, {setting: Effect}.
+    """
+    rows = [np.asarray(some, dtype=float) for some in values.values()]
+    known = np.concatenate(rows)
+    known = known[~np.isnan(known)]
+    ratio = bool(_parsed(rule)[1] > 0 and (known > 0).all() and not np.isin(known, (0, 1)).all())
+    level = 1 - (1 - LEVEL) / len(rows)
+    single = {setting: effect(some, ratio=ratio, level=level) for setting, some in values.items()}
+    count = min(map(len, rows))
+    together = np.array([np.log(row[:count]) if ratio else row[:count] for row in rows])
+    pooled = together.mean(0)
+    return effect(np.exp(pooled) if ratio else pooled, ratio=ratio), single
+
+
+def _parsed(rule):
     sign, _, limit = rule.partition(" ")
-    return _RULES[_checks.choice("rule", sign, tuple(_RULES))](np.asarray(values), float(limit))
+    return _checks.choice("rule", sign, ("<", ">")), float(limit)
 
 
 def judge(values, rule):
     """One of ``VERDICTS``, always by the same rule.
 
-    A row holds when every seed at every setting fulfils its rule.  It does not hold when at no setting more
-    than half of the seeds do.  Everything between holds in part.
+    A row *holds* when the interval of its pooled effect fulfils the rule and no setting's interval violates
+    it as a whole.  It *does not hold* when the pooled interval violates the rule and no setting's fulfils it.
+    It *holds under conditions* when some settings fulfil the rule and others violate it, each with its whole
+    interval.  Anything else is *undetermined*: more repetitions would decide.
+
+    A true effect is called "does not hold" with probability 1 − LEVEL at most, however many repetitions
+    there are.
 
     Args:
         values: {setting: (S,)}, from ``measure``.
-        rule: as in ``met``.
+        rule: a sign and a limit, e.g. "< 1".
     """
-    shares = [met(some, rule).mean() for some in values.values()]
-    if min(shares) == 1:
-        return "holds"
-    return "holds in part" if max(shares) > 0.5 else "does not hold"
+    pooled, single = effects(values, rule)
+    signs = {one.on(rule) for one in single.values()}
+    overall = pooled.on(rule)
+    if (-1 in signs and (1 in signs or overall == 1)) or (overall == -1 and 1 in signs):
+        return "holds under conditions"
+    return {1: "holds", -1: "does not hold", 0: "undetermined"}[overall]
 
 
 def together(verdicts):
-    """The verdict on a claim from those on its rows: theirs where they agree; None where there is none."""
+    """The verdict on a claim from those on its rows; None where there is none.
+
+    Theirs where they agree.  Where some rows hold and some do not, or one holds under conditions, so does the
+    claim; else a row is undetermined, and with it the claim.
+    """
     different = set(verdicts)
-    return "holds in part" if len(different) > 1 else next(iter(different), None)
+    if len(different) < 2:
+        return next(iter(different), None)
+    mixed = {"holds", "does not hold"} <= different or "holds under conditions" in different
+    return "holds under conditions" if mixed else "undetermined"
 
 
 # ------------------------------------------------------------------ statistics: errors of parameters
@@ -293,17 +379,15 @@ def error_over_rivals(run):
 
 
 @statistic
-def slower_than_rivals(run, rivals):
-    """1 where the Erasure Machine took more processor time than another method on the same samples, else 0.
-
-    A time belongs to a machine and a moment; which of two is longer hardly does.  One thread each.
+def time_over_rivals(run, rivals):
+    """Processor time of the Erasure Machine over that of other methods on the same samples, one thread each.
 
     Args:
         run: of Rivals, which has measured them.
-        rivals: {name among its METHODS: label}.
+        rivals: {name among ``extensions.METHODS``: label}.
     """
     took = dict(zip(extensions.METHODS, run["seconds"], strict=True))
-    return {label: took["erasure"] > took[name] for name, label in rivals.items()}
+    return {label: took["erasure"] / took[name] for name, label in rivals.items()}
 
 
 @statistic
@@ -407,14 +491,16 @@ def section(entry, found):
                 f"{start} | {_short(row['figure'])} | not measured yet: {values} | {row['rule']} | | |"
             )
             continue
-        if verdict not in row["reading"]:
+        if verdict not in row["reading"] and verdict != "undetermined":
             raise ValueError(
                 f"claim {number}, {row['measured']!r}: the reading lacks {verdict!r}, the verdict"
             )
         link = f"[{_short(row['figure'])}](../notebooks/{row['figure']}.ipynb)"
-        cells = _extremes(values, digits), _signs(row["rule"]), _counts(values, row["rule"]), verdict
+        pooled, single = effects(values, row["rule"])
+        cells = _interval(pooled, digits), _signs(row["rule"]), _settings(single, row["rule"]), verdict
         table.append(f"{start} | {link} | {' | '.join(cells)} |")
-        readings.append(f"- **{name}.** {row['reading'][verdict]}")
+        waits = f"The interval of {_interval(pooled, digits)} does not decide: more repetitions would."
+        readings.append(f"- **{name}.** {row['reading'].get(verdict, waits)}")
         if len(values) > 1:
             heading = f"**{name}.** {row['measured']}; rule: {_signs(row['rule'])}"
             details += ["", heading, "", *_every(values, row["rule"], digits)]
@@ -427,7 +513,7 @@ def section(entry, found):
         f"Verdict: {_said(entry, found)}.",
         "",
         ":::{div} full-width",  # the table needs the margin, too
-        "| row | measured | runs of | mean (smallest to largest) | rule | fulfilled in | verdict |",
+        "| row | measured | runs of | effect (95% interval) | rule | settings | verdict |",
         "|---" * 7 + "|",
         *table,
         ":::",
@@ -449,31 +535,28 @@ def _signs(text):
     return text.replace("-", "−")
 
 
-def _extremes(values, digits):
-    """The spread over the seeds; with several settings, at those with the lowest and the highest mean."""
-    ordered = sorted(values, key=lambda setting: values[setting].mean())
-    chosen = list(dict.fromkeys([ordered[0], ordered[-1]]))
-    texts = [
-        (f"{setting}: " if setting else "") + style.spread(values[setting], digits) for setting in chosen
-    ]
-    return _signs(" … ".join(texts))
+def _interval(one, digits):
+    """An effect as text: "0.60 (0.52 to 0.69), 3 repetitions"."""
+    mean, low, high = (style.number(value, digits) for value in (one.mean, one.low, one.high))
+    ends = f" ({low} to {high})" if np.isfinite(one.low) else ""
+    return f"{mean}{ends}, {one.count} repetition{'' if one.count == 1 else 's'}"
 
 
-def _counts(values, rule):
-    """In how many seeds a rule is fulfilled; with several settings, at how many of them by all."""
-    hits = [met(some, rule) for some in values.values()]
-    if len(hits) == 1:
-        return f"{hits[0].sum()} of {hits[0].size} {'seeds' if hits[0].size > 1 else 'seed'}"
-    every, most = (sum(test(hit) for hit in hits) for test in (np.all, lambda hit: hit.mean() > 0.5))
-    return f"all seeds at {every}, most at {most} of {len(hits)} settings"
+def _settings(single, rule):
+    """At how many of several settings the interval fulfils or violates the rule."""
+    if len(single) == 1:
+        return "–"
+    signs = [one.on(rule) for one in single.values()]
+    return f"{signs.count(1)} fulfil, {signs.count(-1)} violate, of {len(signs)}"
 
 
 def _every(values, rule, digits):
     """A table of all values."""
-    lines = ["| setting | by seed | fulfilled |", "|---|---|---|"]
+    lines = ["| setting | by seed | effect (interval for all settings at once) |", "|---|---|---|"]
+    single = effects(values, rule)[1]
     for setting, some in values.items():
-        listed = _signs(", ".join(f"{value:.{digits}f}" for value in some))
-        lines.append(f"| {setting or 'all'} | {listed} | {met(some, rule).sum()} of {some.size} |")
+        listed = ", ".join(style.number(value, digits) for value in some)
+        lines.append(f"| {setting or 'all'} | {listed} | {_interval(single[setting], digits)} |")
     return lines
 
 
