@@ -44,7 +44,8 @@ def retina(world, progress):
         those of the recording.
     """
     observed, test = samples(world)
-    found = pipeline(observed, test, world.training, world.seed, progress, couplings_only=True)
+    where = observed, test, world.training, world.seed, progress
+    found = pipeline(*where, couplings_only=True)
     del found["augmented_spins"]
     return found
 
@@ -52,7 +53,8 @@ def retina(world, progress):
 def truth(world):
     """The true model of a KnownTruth: the same at every call."""
     scales = world.coupling_scale, world.field_scale
-    return ising.gaussian(world.n_spins, *scales, rng=stream(world.seed, "truth"))
+    rng = stream(world.seed, "truth")
+    return ising.gaussian(world.n_spins, *scales, rng=rng)
 
 
 @functools.singledispatch
@@ -119,11 +121,11 @@ def pipeline(observed, test, training, seed, progress, *, couplings_only=False):
     """
     # 1. infer from what was observed: the ruler of the energies
     fit = erasure.fit(observed)
-    lines = [stopping.energy_variance(spins, fit.model) for spins in (test, observed)]
+    lines = [stopping.energy_variance(x, fit.model) for x in (test, observed)]
 
     # 2. train; at each checkpoint generate, and measure
     schedule = ddpm.NoiseSchedule.linear(training.n_noise_levels)
-    seen, augmented = [], None
+    known, seen, augmented = (schedule, training, observed, test, seed), [], None
     for step, loss in checkpoints(observed, schedule, training, seed, progress):
         rng = stream(seed, f"look {step.iteration}")
         x = generate(step.denoiser, schedule, training, training.n_monitor, rng)
@@ -131,19 +133,21 @@ def pipeline(observed, test, training, seed, progress, *, couplings_only=False):
             {
                 "iterations": step.iteration,
                 "loss": loss,
-                **monitors.losses(step.denoiser, schedule, training, observed, test, seed),
+                **monitors.losses(step.denoiser, *known),
                 **monitors.measure(x, observed, fit.model),
             }
         )
 
         # 3. stop where Var E comes down to the line, or at the end
-        curves = ([one[name] for one in seen] for name in ("iterations", "variance"))
-        point = stopping.crossing(*curves, *lines)
+        iterations = [one["iterations"] for one in seen]
+        variance = [one["variance"] for one in seen]
+        point = stopping.crossing(iterations, variance, *lines)
         last = step.iteration == training.n_iterations
 
         # 4. generate many samples there, and infer from them
         if augmented is None and (point.crossed or last):
-            augmented = augment(step.denoiser, schedule, training, observed, seed, couplings_only)
+            where = step.denoiser, schedule, training, observed, seed
+            augmented = augment(*where, couplings_only)
         if point.crossed and training.stop:
             break
     return {
@@ -166,7 +170,12 @@ def checkpoints(observed, schedule, training, seed, progress):
         tuple: ddpm.TrainingStep, and the mean loss since the last checkpoint.
     """
     progress.reset(training.n_iterations)
-    denoiser = denoisers.ResidualMLP(observed.shape[1], schedule.n_steps, rng=stream(seed, "initial weights"))
+    rng = stream(seed, "initial weights")
+    denoiser = denoisers.ResidualMLP(
+        observed.shape[1],
+        schedule.n_steps,
+        rng=rng,
+    )
     wanted, losses = monitors.checkpoints(training), []
     for step in ddpm.train(
         denoiser,
@@ -188,7 +197,7 @@ def checkpoints(observed, schedule, training, seed, progress):
 
 
 def generate(denoiser, schedule, training, n_samples, rng):
-    """Draw from the diffusion model: (N, M) analog bits, before the threshold."""
+    """Draw analog bits (N, M), before the threshold, from the diffusion model."""
     return ddpm.sample(
         denoiser,
         schedule,
@@ -211,11 +220,12 @@ def augment(denoiser, schedule, training, observed, seed, couplings_only):
         ``trajectory`` (K'', 16, M) at the steps ``trajectory_steps``.
     """
     n_samples, rng = training.n_augmented, stream(seed, "augmented")
-    spins = ddpm.to_spins(generate(denoiser, schedule, training, n_samples, rng))
+    x = generate(denoiser, schedule, training, n_samples, rng)
+    spins = ddpm.to_spins(x)
     sizes = np.maximum(n_samples * SHARES, min(10, n_samples))
     sizes = np.unique(sizes.round().astype(int))
     alone = [erasure.fit(spins[:size]) for size in sizes]
-    joined = [erasure.fit(np.concatenate([observed, spins[:size]])) for size in sizes]
+    joined = [erasure.fit(np.concatenate([observed, spins[:n]])) for n in sizes]
     steps, states = ddpm.trajectory(
         denoiser,
         schedule,
@@ -229,7 +239,9 @@ def augment(denoiser, schedule, training, observed, seed, couplings_only):
         **parameters("augmented", spins, alone[-1], couplings_only),
         "sizes": sizes,
         "by_size": np.array([fit.model.to_vector() for fit in alone]),
-        "by_size_with_observed": np.array([fit.model.to_vector() for fit in joined]),
+        "by_size_with_observed": np.array(
+            [fit.model.to_vector() for fit in joined],
+        ),
         "augmented_spins": spins[:KEPT_SPINS],
         "trajectory_steps": steps,
         "trajectory": states.astype(np.float16),
@@ -237,7 +249,7 @@ def augment(denoiser, schedule, training, observed, seed, couplings_only):
 
 
 def parameters(name, spins, fit, couplings_only):
-    """The parameters fitted to some samples; without fields, too, if asked for."""
+    """The parameters fitted to some samples; without fields, too, if asked."""
     arrays = {name: fit.model.to_vector(), f"{name}_epsilon": fit.epsilon}
     if couplings_only:  # thesis Fig. 14b
         fit = erasure.fit(spins, fields=False)
