@@ -125,7 +125,8 @@ def pipeline(observed, test, training, seed, progress, *, couplings_only=False):
 
     # 2. train; at each checkpoint generate, and measure
     schedule = ddpm.NoiseSchedule.linear(training.n_noise_levels)
-    known, seen, augmented = (schedule, training, observed, test, seed), [], None
+    known = schedule, training, observed, test, seed
+    seen, augmented = [], None
     for step, loss in checkpoints(observed, schedule, training, seed, progress):
         rng = stream(seed, f"look {step.iteration}")
         x = generate(step.denoiser, schedule, training, training.n_monitor, rng)
@@ -197,7 +198,7 @@ def checkpoints(observed, schedule, training, seed, progress):
 
 
 def generate(denoiser, schedule, training, n_samples, rng):
-    """Draw analog bits (N, M), before the threshold, from the diffusion model."""
+    """Draw analog bits (N, M), before the threshold, from the model."""
     return ddpm.sample(
         denoiser,
         schedule,
