@@ -1,18 +1,17 @@
 """The Erasure Machine: inverse Ising inference by erasing part of the data's weight.
 
 With O(σ) = (σ_i, σ_i σ_j) the L features and w = (h, J) the parameters, p ∝ exp(w·O).  The method
-(Jo, Hoang, Periwal, Phys. Rev. E 101, 032107 (2020); thesis Sec. 2.1) compares two reweighted laws,
-f_ε ∝ f p^{ε−1} and p_ε ∝ p^ε.  The second is a high-temperature model whose moments are, to first
-order, ε w (thesis Eq. 14 and 15), so a fit solves ⟨O⟩_{f_ε} = ε w.  That equation is the stationarity
-condition of a strictly convex function, see ``fit``.
+(Jo, Hoang, Periwal, Phys. Rev. E 101, 032107 (2020); thesis Sec. 2.1) compares two reweighted distributions,
+f_ε ∝ f p^{ε−1} and p_ε ∝ p^ε.  The second is a high-temperature model whose moments are, to first order, ε w
+(thesis Eq. 14 and 15), so a fit solves ⟨O⟩_{f_ε} = ε w, where a strictly convex function is least (``fit``).
 
 Beyond the thesis, ``moments="tap"`` puts mean-field theory with its reaction term in place of the first
-order: it asks which parameters a law has whose moments are ⟨O⟩_{f_ε} (``tap_parameters``), and equates those
-with ε w.
+order: ε w are the parameters of a distribution whose moments are ⟨O⟩_{f_ε} (``tap_parameters``).
 """
 
+import dataclasses
+import itertools
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import NoConvergence, anderson, minimize, minimize_scalar
@@ -26,22 +25,19 @@ EPSILON_BOUNDS = (0.05, 0.99)  # where "auto" looks; typical answers are 0.4 (mu
 _EPSILON_STEP = 0.01  # the mean energy is flat at its top: a finer ε changes no parameter visibly
 _SINGULAR = 1e-10  # correlations with a smaller eigenvalue have no inverse worth the name
 _MIXING = 0.5  # share of Newton's step that Anderson's method starts with; 1 overshoots from w = 0
-_SOLVERS = {"linear": ("convex", "published"), "tap": ("anderson", "published")}
+_SOLVERS = {"linear": ("convex", "published"), "tap": ("anderson", "published")}  # the default first
 _MAX_ITERATIONS = {"convex": 1000, "anderson": 500, "published": 20_000}
 
 
 class NotConverged(RuntimeError):
-    """The fit stopped before its equations held; ``residual`` is how far they are from holding.
-
-    The residual is infinite where the equations have no meaning, see ``fit``.
-    """
+    """The fit stopped before its equations held, by ``residual``; infinite where they have no meaning."""
 
     def __init__(self, message, residual):
         super().__init__(message)
         self.residual = residual
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class ErasureFit:
     """What a fit found, and how well.
 
@@ -83,30 +79,27 @@ def fit(
 
         F(w) = log Σ_k f_k exp(−(1−ε) w·O_k) / (1−ε) + ε |w|² / 2,    ∇F = ε w − ⟨O⟩_{f_ε}.
 
-    F is a log-sum-exp of linear functions plus a square, hence strictly convex: there is one fit, and
-    both solvers find it.
+    F is a log-sum-exp of linear functions plus a square, hence strictly convex: both find the only fit.
 
     ``moments="tap"`` (not in the thesis) solves ŵ(⟨O⟩_{f_ε}) = ε w instead, with ŵ the parameters that
     ``tap_parameters`` finds for given moments.  Near the answer w* the difference ŵ(⟨O⟩_{f_ε}) − ε w is
-    w* − w if ŵ is right, so it is Newton's step.  ``solver="anderson"`` corrects it by the last five steps
-    (Anderson's method); ``solver="published"`` takes the share α of it.  Nothing proves that there is one
-    answer only; none of our data had two.  It takes the inverse of a matrix of correlations, whose noise it
-    does not restrain: give it more than ten samples per spin, or keep to "linear".
+    w* − w if ŵ is right, so it is Newton's step.  ``solver="anderson"`` corrects it by the last five steps;
+    ``solver="published"`` takes the share α of it.  Nothing proves that there is one answer only; none of our
+    data had two.  It inverts a matrix of correlations, whose noise it does not restrain: give it more than
+    ten samples per spin, or keep to "linear".
 
     Args:
         spins: (N, M) of ±1; or, where that is too much to hold, a function without arguments that yields
-            the same samples in batches (n, M) at every call. It is called once per evaluation of the
-            equations, and memory stays at that of one batch.
+            the same samples in batches (n, M) at every call, once per evaluation of the equations;
+            memory stays that of one batch.
         epsilon: ε in (0, 1), or "auto": the ε at which the data's mean energy under the fitted model
             is highest, by golden-section search with parabolic steps, each fit started from the last.
-            The truth is not needed. A warning is logged where that maximum is not inside the search.
-            An ε at which the equations of "tap" have no meaning counts as the lowest.
+            A warning is logged where that maximum is not inside the search. An ε at which the equations
+            of "tap" have no meaning counts as the lowest.
         moments: those of p_ε, "linear" in ε as in the thesis, or "tap".
-        solver: "convex" or "published" for "linear", "anderson" or "published" for "tap"; by default the
-            first of these.
+        solver: by default "convex" for "linear" and "anderson" for "tap"; or "published".
         fields: False keeps every h_i at 0 and infers the couplings alone  (thesis Fig. 14b).
-        weights: (N,) non-negative weights f_k of the samples, normalised here; equal by default, and for
-            samples in batches always.
+        weights: f_k (N,), not negative, normalised here; by default, and always for batches, equal.
         tolerance: largest residual accepted; below 1e-7 rounding sets in.
         max_iterations: default 1,000 for "convex", 500 for "anderson", 20,000 for "published".
         learning_rate: α of the published update; the thesis uses 0.1.
@@ -117,19 +110,15 @@ def fit(
     Raises:
         NotConverged: the residual stayed above ``tolerance``; or, for "tap", so few samples kept their
             weight that their correlations have no inverse.
-        ValueError: ``epsilon`` outside (0, 1), spins other than ±1, weights negative or all zero, batches
-            that are not the same at every call.
+        ValueError: bad arguments, or batches that are not the same at every call.
     """
-    if not callable(spins):
-        spins = _checks.spins("spins", spins)
     _checks.choice("moments", moments, tuple(_SOLVERS))
     solver = _checks.choice("solver", _SOLVERS[moments][0] if solver is None else solver, _SOLVERS[moments])
     _checks.real("tolerance", tolerance, 0.0, 1.0, open_interval=True)
     _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
-    if max_iterations is None:
-        max_iterations = _MAX_ITERATIONS[solver]
+    max_iterations = _MAX_ITERATIONS[solver] if max_iterations is None else max_iterations
     _checks.count("max_iterations", max_iterations)
-    problem = _problem(spins, moments, weights, fields)
+    problem = _Problem(spins, weights, fields, moments)
     settings = (tolerance, max_iterations, learning_rate)
     solve = {"convex": _solve_convex, "anderson": _solve_anderson, "published": _solve_published}[solver]
     start = np.zeros(problem.n_parameters)
@@ -140,84 +129,78 @@ def fit(
     return _search_epsilon(problem, solve, start, settings)
 
 
-def _problem(spins, moments, weights, fields):
-    if not callable(spins):
-        kind = {"linear": _Problem, "tap": _TapProblem}[moments]
-        return kind(spins, _normalised(weights, len(spins)), fields)
-    if weights is not None:
-        raise ValueError("weights must be None where spins come in batches: all samples then weigh the same")
-    return {"linear": _StreamedProblem, "tap": _StreamedTapProblem}[moments](spins, fields)
-
-
-def _normalised(weights, n_samples):
-    if weights is None:
-        return np.full(n_samples, 1.0 / n_samples)
-    weights = _checks.array("weights", weights, low=0.0, shape=(n_samples,))
-    if not weights.any():
-        raise ValueError("weights must not all be zero")
-    return weights / weights.sum()
-
-
 class _Problem:
-    """The data and the equations of thesis Eq. 15 and 16, in blocks: memory stays near N × M bytes."""
+    """The samples, at hand or in batches, and the equations of a fit; memory stays that of one batch."""
 
-    def __init__(self, spins, weights, with_fields):
-        self.spins = spins  # (N, M) int8
-        self.weights = weights  # (N,), f_k
-        self.with_fields = with_fields
-        self.n_spins = spins.shape[1]
+    def __init__(self, spins, weights=None, fields=True, moments="linear"):
+        self.spins = spins if callable(spins) else _checks.spins("spins", spins)
+        self.fields, self.moments = fields, moments
+        if callable(spins):
+            shapes = [_checks.spins("spins", batch).shape for batch in spins()]
+            if weights is not None:
+                raise ValueError("weights must be None where spins come in batches: all weigh the same")
+            if not shapes:
+                raise ValueError("spins must yield at least one batch of samples, got none")
+        else:
+            shapes = [self.spins.shape]
+            weights = np.ones(len(spins)) if weights is None else weights
+            weights = _checks.array("weights", weights, low=0.0, shape=(len(spins),))
+            if not weights.any():
+                raise ValueError("weights must not all be zero")
+            self.weights = weights / weights.sum()
+        self.n_samples, self.n_spins = sum(n for n, _ in shapes), shapes[0][1]
         self.n_parameters = self.n_spins * (self.n_spins + 1) // 2
-        with np.errstate(divide="ignore"):
-            self.log_weights = np.log(weights)  # −∞ for samples of weight zero
 
-    def _blocks(self):
-        for start in range(0, len(self.spins), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            yield rows, self.spins[rows].astype(np.float64)
+    def batches(self):
+        """Samples (n, M) and their weights f_k (n,); samples at hand are one batch."""
+        if not callable(self.spins):
+            yield self.spins, self.weights
+            return
+        n_samples = 0
+        for batch in self.spins():
+            batch = _checks.spins("spins", batch, self.n_spins)
+            n_samples += len(batch)
+            yield batch, np.full(len(batch), 1.0 / self.n_samples)
+        if n_samples != self.n_samples:
+            raise ValueError(
+                f"spins must yield the same samples at every call, got {self.n_samples}, then {n_samples}"
+            )
 
-    def energies(self, vector):
-        """H(σ_k) of every sample, (N,)."""
+    def energies(self, spins, vector):
+        """H(σ_k) of samples (n, M): (n,)."""
         fields, couplings = split_vector(vector, self.n_spins)
-        energies = np.empty(len(self.spins))
-        for rows, block in self._blocks():
-            energies[rows] = block_energy(block, fields, couplings)
-        return energies
+        return np.concatenate([block_energy(block, fields, couplings) for _, block in _blocks(spins)])
 
     def mean_energy(self, vector):
         """⟨H⟩_f."""
-        return float(self.weights @ self.energies(vector))
+        return float(sum(weights @ self.energies(spins, vector) for spins, weights in self.batches()))
 
     def reweighted(self, vector, epsilon):
-        """log Σ_k f_k exp((1−ε) H_k), and ⟨σ_i⟩ and ⟨σ_i σ_j⟩ under f_ε ∝ f p^{ε−1} ∝ f exp((1−ε) H)."""
-        exponents = (1 - epsilon) * self.energies(vector) + self.log_weights
-        top = exponents.max()  # subtracted before exp, so that nothing overflows
-        reweighted = np.exp(exponents - top)
-        total = reweighted.sum()
-        reweighted /= total  # f_ε, (N,)
-        first, second = np.zeros(self.n_spins), np.zeros((self.n_spins, self.n_spins))
-        for rows, block in self._blocks():
-            weighted = reweighted[rows, None] * block
-            first += weighted.sum(0)
-            second += block.T @ weighted
-        return top + np.log(total), first, second
+        """log Σ_k f_k exp((1−ε) H_k), and ⟨O⟩_{f_ε}, (L,), with f_ε ∝ f p^{ε−1} ∝ f exp((1−ε) H).
+
+        Exponentials are relative to the largest of a batch, and batches to the largest so far: nothing
+        overflows.  A batch alone is its own mean, to the last bit.
+        """
+        top, total, moments = -np.inf, 0.0, np.zeros(self.n_parameters)
+        for spins, weights in self.batches():
+            with np.errstate(divide="ignore"):  # a weight of zero
+                exponents = (1 - epsilon) * self.energies(spins, vector) + np.log(weights)
+            largest, before = exponents.max(), top
+            reweighted = np.exp(exponents - largest)  # (n,)
+            top = max(top, largest)
+            weight = reweighted.sum() * np.exp(largest - top)
+            total = np.exp(before - top) * total + weight
+            moments += weight / total * (_moments(spins, reweighted / reweighted.sum()) - moments)
+        return top + np.log(total), moments
 
     def gradient(self, vector, epsilon):
-        """F(w) and ∇F(w) = ε w − ⟨O⟩_{f_ε}."""
-        log_sum, first, second = self.reweighted(vector, epsilon)
-        moments = np.concatenate([first, second[np.triu_indices(self.n_spins, 1)]])
-        value = log_sum / (1 - epsilon) + 0.5 * epsilon * vector @ vector
-        gradient = epsilon * vector - moments
-        if not self.with_fields:
-            gradient[: self.n_spins] = 0  # every solver starts from h = 0, and there it stays
-        return value, gradient
-
-
-class _TapProblem(_Problem):
-    """The same data with the equations ŵ(⟨O⟩_{f_ε}) = ε w."""
-
-    def gradient(self, vector, epsilon):
-        """No function's value, and ε w − ŵ(⟨O⟩_{f_ε}): what the solvers make vanish."""
-        moments = epsilon * vector - super().gradient(vector, epsilon)[1]  # without fields, no means either
+        """F(w) and ∇F(w) = ε w − ⟨O⟩_{f_ε}; for "tap" no value, and ε w − ŵ(⟨O⟩_{f_ε})."""
+        log_sum, moments = self.reweighted(vector, epsilon)
+        if not self.fields:
+            moments[: self.n_spins] = 0  # every solver starts from h = 0, and there it stays
+        if self.moments == "linear":
+            value = log_sum / (1 - epsilon) + 0.5 * epsilon * vector @ vector
+            return value, epsilon * vector - moments
         try:
             return None, epsilon * vector - tap_parameters(moments, self.n_spins)
         except ValueError as error:
@@ -228,61 +211,26 @@ class _TapProblem(_Problem):
             ) from None
 
 
-class _Streamed:
-    """The same equations for samples that come by in batches, each seen once per evaluation and let go."""
-
-    def __init__(self, batches, with_fields):
-        self.batches = batches
-        self.with_fields = with_fields
-        shapes = [_checks.spins("spins", batch).shape for batch in batches()]
-        if not shapes:
-            raise ValueError("spins must yield at least one batch of samples, got none")
-        self.n_samples, self.n_spins = sum(shape[0] for shape in shapes), shapes[0][1]
-        self.n_parameters = self.n_spins * (self.n_spins + 1) // 2
-
-    def _blocks(self, vector):
-        """Blocks of samples (n, M) and their energies (n,)."""
-        fields, couplings = split_vector(vector, self.n_spins)
-        n_samples = 0
-        for batch in self.batches():
-            spins = _checks.spins("spins", batch, self.n_spins)
-            n_samples += len(spins)
-            for start in range(0, len(spins), _BLOCK):
-                block = spins[start : start + _BLOCK].astype(np.float64)
-                yield block, block_energy(block, fields, couplings)
-        if n_samples != self.n_samples:
-            raise ValueError(
-                f"spins must yield the same samples at every call, got {self.n_samples}, then {n_samples}"
-            )
-
-    def mean_energy(self, vector):
-        """⟨H⟩_f."""
-        return float(sum(energies.sum() for _, energies in self._blocks(vector)) / self.n_samples)
-
-    def reweighted(self, vector, epsilon):
-        """As ``_Problem.reweighted``; all sums are relative to the largest exponent so far."""
-        top, total, first, second = -np.inf, 0.0, 0.0, 0.0
-        for block, energies in self._blocks(vector):
-            exponents = (1 - epsilon) * energies
-            before, top = top, max(top, exponents.max())
-            shrink, weights = np.exp(before - top), np.exp(exponents - top)
-            weighted = weights[:, None] * block
-            total = shrink * total + weights.sum()
-            first = shrink * first + weighted.sum(0)
-            second = shrink * second + block.T @ weighted
-        return top + np.log(total / self.n_samples), first / total, second / total
+def _blocks(spins):
+    """Rows of int8 samples (n, M), a slice, and these as float64 (≤ block, M)."""
+    for start in range(0, len(spins), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        yield rows, spins[rows].astype(np.float64)
 
 
-class _StreamedProblem(_Streamed, _Problem):
-    pass
-
-
-class _StreamedTapProblem(_Streamed, _TapProblem):
-    pass
+def _moments(spins, weights):
+    """⟨O⟩ (L,) of samples (n, M) under normalised weights (n,)."""
+    n_spins = spins.shape[1]
+    first, second = np.zeros(n_spins), np.zeros((n_spins, n_spins))
+    for rows, block in _blocks(spins):
+        weighted = weights[rows, None] * block
+        first += weighted.sum(0)
+        second += block.T @ weighted
+    return np.concatenate([first, second[np.triu_indices(n_spins, 1)]])
 
 
 def tap_parameters(moments, n_spins):
-    """The fields and couplings of a law with given moments, by mean-field theory with its reaction term.
+    """The parameters of a distribution with given moments, by mean-field theory with its reaction term.
 
     With means m_i = ⟨σ_i⟩ and C_ij = ⟨σ_i σ_j⟩ − m_i m_j, where C_ii = 1 − m_i²::
 
@@ -340,21 +288,17 @@ def _solve_published(problem, epsilon, start, tolerance, max_iterations, learnin
 
 
 def _solve_anderson(problem, epsilon, start, tolerance, max_iterations, _learning_rate):
-    n_iterations = 0
-
-    def count(*_):
-        nonlocal n_iterations
-        n_iterations += 1
+    iterations = itertools.count()
 
     def step(vector):
         return -problem.gradient(vector, epsilon)[1]
 
     settings = {"alpha": _MIXING, "line_search": None, "f_tol": tolerance, "maxiter": max_iterations}
     try:
-        vector = anderson(step, start, callback=count, **settings)
+        vector = anderson(step, start, callback=lambda *_: next(iterations), **settings)
     except NoConvergence as stopped:
         vector = stopped.args[0]
-    return _finish(problem, vector, epsilon, np.abs(step(vector)).max(), n_iterations, tolerance)
+    return _finish(problem, vector, epsilon, np.abs(step(vector)).max(), next(iterations), tolerance)
 
 
 def _finish(problem, vector, epsilon, residual, n_iterations, tolerance):
@@ -372,8 +316,8 @@ def _finish(problem, vector, epsilon, residual, n_iterations, tolerance):
 
 def _search_epsilon(problem, solve, start, settings):
     """Maximise the mean energy over ε; every fit starts from the previous one."""
-    fits, refused = [], None
-    warm = start
+    fits, refused, warm = [], None, start
+    low, high = EPSILON_BOUNDS
 
     def minus_mean_energy(epsilon):
         nonlocal warm, refused
@@ -388,17 +332,14 @@ def _search_epsilon(problem, solve, start, settings):
         return -fit.mean_energy
 
     with np.errstate(invalid="ignore"):  # no parabola goes through infinity: a golden step follows
-        minimize_scalar(
-            minus_mean_energy, bounds=EPSILON_BOUNDS, method="bounded", options={"xatol": _EPSILON_STEP}
-        )
+        options = {"xatol": _EPSILON_STEP}
+        minimize_scalar(minus_mean_energy, bounds=EPSILON_BOUNDS, method="bounded", options=options)
     if not fits:
         raise refused
     best = max(fits, key=lambda fit: fit.mean_energy)
-    if not EPSILON_BOUNDS[0] + 2 * _EPSILON_STEP < best.epsilon < EPSILON_BOUNDS[1] - 2 * _EPSILON_STEP:
+    if not low + 2 * _EPSILON_STEP < best.epsilon < high - 2 * _EPSILON_STEP:
         log.warning(
-            "epsilon='auto' ended at %.2f, the edge of its search: the mean energy has no maximum inside "
-            "%s, as happens with very few spins; choose epsilon yourself",
-            best.epsilon,
-            EPSILON_BOUNDS,
+            f"epsilon='auto' ended at {best.epsilon:.2f}, the edge of its search: the mean energy has no "
+            f"maximum inside {EPSILON_BOUNDS}, as happens with very few spins; choose epsilon yourself"
         )
-    return ErasureFit(**{**vars(best), "n_fits": len(fits)})
+    return dataclasses.replace(best, n_fits=len(fits))

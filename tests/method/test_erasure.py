@@ -408,7 +408,7 @@ def test_batches_add_up_whatever_the_energies(rng):
     spins = spins[np.argsort(ising.energy(ising.IsingModel.from_vector(vector, 5), spins))]
     held = erasure._Problem(spins, np.full(300, 1 / 300), True)
     for order in (spins, spins[::-1]):
-        streamed = erasure._StreamedProblem(in_batches(order, (100, 100, 100)), True)
+        streamed = erasure._Problem(in_batches(order, (100, 100, 100)))
         value, gradient = streamed.gradient(vector, 0.2)
         assert value == pytest.approx(held.gradient(vector, 0.2)[0], rel=1e-13)
         np.testing.assert_allclose(gradient, held.gradient(vector, 0.2)[1], rtol=1e-11)
