@@ -17,26 +17,21 @@ def thesis_mse(model, truth):
     """(1/M) [Σ_i (Δh_i)² + Σ_{i<j} (ΔJ_ij)²]  (thesis Eq. 23): divided by M, not by the L parameters.
 
     Args:
-        model: the inferred parameters.
-        truth: the true ones.
+        model, truth: IsingModel, the inferred parameters and the true ones.
 
     Returns:
         float: in squared units of the temperature.
     """
-    return float(((_vector(model, truth) - truth.to_vector()) ** 2).sum() / truth.n_spins)
-
-
-def parameter_mse(model, truth):
-    """Mean squared error per parameter: ``thesis_mse`` times 2/(M + 1)."""
-    return float(((_vector(model, truth) - truth.to_vector()) ** 2).mean())
-
-
-def _vector(model, truth):
     for name, value in (("model", model), ("truth", truth)):
         _checks.instance(name, value, IsingModel)
     if model.n_spins != truth.n_spins:
         raise ValueError(f"model must have {truth.n_spins} spins like truth, got {model.n_spins}")
-    return model.to_vector()
+    return float(((model.to_vector() - truth.to_vector()) ** 2).sum() / truth.n_spins)
+
+
+def parameter_mse(model, truth):
+    """Mean squared error per parameter: ``thesis_mse`` times 2/(M + 1), which is M/L."""
+    return 2 * thesis_mse(model, truth) / (truth.n_spins + 1)
 
 
 @dataclass(frozen=True)
@@ -136,21 +131,6 @@ def nearest_distance(spins, reference):
         overlap = spins[start : start + _BLOCK].astype(np.float32) @ columns  # (≤ block, K), M − 2 × distance
         nearest[start : start + _BLOCK] = np.rint((reference.shape[1] - overlap.max(1)) / 2)
     return nearest
-
-
-def spread(values, digits=3):
-    """Mean over seeds and, in brackets, the smallest and the largest: "0.700 (0.650 to 0.740)".
-
-    NaN stands for no value, as from a method that refused the samples: it is left out, and counted.
-    """
-    values = np.atleast_1d(_checks.array("values", values, allow_nan=True))
-    found = values[~np.isnan(values)]
-    if not found.size:
-        return "undefined"
-    mean, low, high = (f"{number:.{digits}f}" for number in (found.mean(), found.min(), found.max()))
-    text = f"{mean} ({low} to {high})" if found.size > 1 else mean
-    missing = values.size - found.size
-    return f"{text}, undefined in {missing} of {values.size}" if missing else text
 
 
 @dataclass(frozen=True, eq=False)

@@ -101,20 +101,6 @@ def test_a_copy_is_at_distance_zero_and_the_opposite_at_m():
         metrics.nearest_distance(spins[:, :3], spins)
 
 
-@pytest.mark.parametrize(
-    ("values", "digits", "text"),
-    [
-        ([0.65, 0.71, 0.74], 3, "0.700 (0.650 to 0.740)"),
-        ([0.65, 0.75], 1, "0.7 (0.7 to 0.8)"),  # halves go to the even digit
-        ([2, 4], 0, "3 (2 to 4)"),
-        (0.25, 2, "0.25"),
-        ([0.25], 3, "0.250"),
-    ],
-)
-def test_spread(values, digits, text):
-    assert metrics.spread(values, digits) == text
-
-
 def test_agreement_is_the_line_of_least_squares(rng):
     """Against numpy's own fit and correlation, one row of parameters at a time."""
     truth = rng.normal(0.3, 0.5, 60)
@@ -457,10 +443,3 @@ def test_erasure_errors_of_a_pair_are_those_of_its_tanh():
     t, exact_value = np.tanh(0.8 * epsilons), 0.8 * epsilons
     expected = np.abs([t / exact_value - 1, t / (1 - t**2) / exact_value - 1])
     np.testing.assert_allclose(metrics.erasure_errors(pair, epsilons), expected, rtol=1e-9)
-
-
-def test_spread_leaves_out_what_is_undefined_and_counts_it():
-    nan = float("nan")
-    assert metrics.spread([1.0, nan, 3.0], 1) == "2.0 (1.0 to 3.0), undefined in 1 of 3"
-    assert metrics.spread([nan, 2.0], 1) == "2.0, undefined in 1 of 2"
-    assert metrics.spread([nan, nan]) == "undefined"
