@@ -499,7 +499,7 @@ def section(entry, found):
         pooled, single = effects(values, row["rule"])
         cells = _interval(pooled, digits), _signs(row["rule"]), _settings(single, row["rule"]), verdict
         table.append(f"{start} | {link} | {' | '.join(cells)} |")
-        waits = f"The interval of {_interval(pooled, digits)} does not decide: more repetitions would."
+        waits = f"{_interval(pooled, digits)}, leave it open: more would decide."
         readings.append(f"- **{name}.** {row['reading'].get(verdict, waits)}")
         if len(values) > 1:
             heading = f"**{name}.** {row['measured']}; rule: {_signs(row['rule'])}"
