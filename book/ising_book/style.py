@@ -319,43 +319,6 @@ def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
     return ax
 
 
-def training_film(truth, inferred, n_spins, iterations, error, observed_error):
-    """One picture per checkpoint: inferred against true parameters, and where we are on the error curve.
-
-    Args:
-        truth: (L,) fields, then couplings.
-        inferred: (K, L), one row per checkpoint.
-        n_spins: M.
-        iterations: (K,).
-        error: (K,) MSE of the rows  (thesis Eq. 23).
-        observed_error: MSE of the parameters inferred from the observed samples.
-
-    Returns:
-        matplotlib.animation.FuncAnimation: for ``player``.
-    """
-    import matplotlib.pyplot as plt
-    from matplotlib.animation import FuncAnimation
-
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.5))
-    curve(right, iterations, error, "augmented")
-    level(right, observed_error, "observed")
-    right.set(xscale="log", xlabel="training iterations", ylabel="MSE")
-    right.legend()
-    [here] = right.plot([], [], "o", markersize=11, markerfacecolor="none", markeredgecolor="black")
-    limit = 1.05 * max(np.abs(truth).max(), np.abs(inferred).max())
-    slopes = metrics.agreement(truth, inferred).slope
-
-    def draw(frame):
-        left.clear()
-        note = f"slope {slopes[frame]:.2f}\nMSE {error[frame]:.3f}"
-        fields_and_couplings(left, truth, inferred[frame], n_spins, "augmented", limit, note)
-        left.set_title(f"{iterations[frame]:,} iterations")
-        left.legend(loc="lower right", markerscale=1.5)
-        here.set_data([iterations[frame]], [error[frame]])
-
-    return FuncAnimation(fig, draw, frames=len(iterations), interval=800)
-
-
 def fan(ax, x, rows, labels, role="augmented"):
     """One line per checkpoint, from pale to full colour as training goes on.
 
