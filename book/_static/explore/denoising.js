@@ -8,13 +8,13 @@
   const times = [0, ...physics.subsequence(kept, FINEST)];
   const degrees = (t) => (t ? (physics.angle(kept[t - 1]) * 180) / Math.PI : 0);
   const tellTime = (stop) => `${number(stop)} (${number(degrees(stop))}°)`;
-  const tellKnown = (stop) => (stop === Infinity ? "the model itself" : `${number(stop)} samples`);
+  const tellKnown = (stop) => (stop === Infinity ? "all" : number(stop));
   const box = scene("denoising", "Controls of the diffusion model");
-  const t = box.slider("t", "Time t", times, times[40], tellTime, show);
+  const t = box.slider("t", "Time t", times, times[39], tellTime, show);
   const g = box.slider("g", "Coupling scale g", range(0, 3, 0.1), 1, (stop) => number(stop, 1), renew);
   const K = box.slider("K", "Steps", [2, 3, 5, 10, 20, FINEST], 20, String, renew); // divisors of the finest
   const sizes = [10, 30, 100, 300, 1000, Infinity];
-  const N = box.slider("N", "The denoiser knows", sizes, Infinity, tellKnown, renew);
+  const N = box.slider("N", "Samples known", sizes, Infinity, tellKnown, renew);
   const seed = box.slider("seed", "Random seed", range(1, 100), 1, String, renew);
   const stop = box.player("Denoise", 120, () => move(t() ? -1 : K()));
   box.button("One step", () => move(-1));
@@ -77,12 +77,12 @@
     ], `Total variation between the two ${number(distances.at(-1), 3)}.`);
     const wrong = (x) => `${forward.at(-1).filter((spin, i) => spin * x[i] <= 0).length} of ${M}`;
     box.numbers([
-      ["Signal left, ᾱₜ", number(levels[k] ?? 1, 4)],
+      [`Signal left at ${number(angles[k])}°, ᾱₜ`, number(levels[k] ?? 1, 4)],
       ["Wrong signs after noising", wrong(forward[k])],
       ["Wrong signs of the denoiser's guess", wrong(estimate)],
       ["Distance if cut here", number(distances[k], 3)], ["Distance at the end", number(distances.at(-1), 3)],
       [`Distance of ${number(SAMPLES)} exact draws`, number(floor, 3)],
-      ["Distance of what the denoiser knows", number(physics.totalVariation(known, truth), 3)],
+      ["Distance of the samples known", number(physics.totalVariation(known, truth), 3)],
     ]);
   }
 

@@ -41,7 +41,8 @@ const explore = (() => {
     function slider(name, text, stops, start, tell, change) {
       const label = add(controls, "label", {}, text);
       const shown = add(label, "span", { class: "explore-value" });
-      const input = add(label, "input", { type: "range", max: stops.length - 1, id: `${id}-${name}` });
+      const limits = { type: "range", max: stops.length - 1, id: `${id}-${name}`, "aria-label": text };
+      const input = add(label, "input", limits);
       const set = (index) => {
         input.value = index;
         shown.textContent = tell(stops[input.value]);
