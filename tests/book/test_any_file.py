@@ -1,4 +1,4 @@
-"""What holds for any input at all: hypothesis looks for one that breaks it, the same way at every run."""
+"""Runs, configs, files: what holds for any input at all; hypothesis looks for one that breaks it."""
 
 import dataclasses
 import json
@@ -7,39 +7,11 @@ import hypothesis.extra.numpy as some
 import numpy as np
 import pytest
 import typer
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ising_book import cli, own_data, store, worlds
-from ising_lib import _checks, ising
-
-# no clock and no memory of earlier runs decide here: what passes on one machine passes on another
-SAME = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # a folder of its own: files are replaced
-)
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
-DTYPES = st.sampled_from([np.int8, np.uint8, np.int64, np.float32, np.float64, np.bool_])
-SPINS = some.arrays(np.int8, some.array_shapes(max_dims=3, max_side=20), elements=st.sampled_from([-1, 1]))
-ANYTHING = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.text(),
-    st.lists(st.integers(), max_size=3),
-    st.integers(-5, 5).map(np.int64),
-    st.floats().map(np.float64),
-)
-
-
-def one_sentence(error, *words):
-    text = str(error.value)
-    assert len(text.splitlines()) == 1
-    assert all(word in text for word in words), text
+from tests.strategies import DTYPES, FINITE, SAME, SPINS
 
 
 def outcome(refusal, call, *arguments):
@@ -48,50 +20,6 @@ def outcome(refusal, call, *arguments):
         return call(*arguments), None
     except refusal as error:
         return None, error
-
-
-# ------------------------------------------------------------------------------------------------ checks
-
-
-@SAME
-@given(ANYTHING, st.integers(-3, 3), st.integers(4, 9))
-def test_a_count_is_a_whole_number_of_the_range_or_refused(value, low, high):
-    whole = isinstance(value, int | np.int64) and not isinstance(value, bool)
-    if whole and low <= value <= high:
-        found = _checks.count("n", value, low, high)
-        assert (type(found), found) == (int, value)
-    else:
-        with pytest.raises(ValueError if whole else TypeError) as error:
-            _checks.count("n", value, low, high)
-        one_sentence(error, "n must be", repr(value) if not whole else str(value))
-
-
-@SAME
-@given(ANYTHING, st.booleans())
-def test_a_number_is_finite_and_in_the_range_or_refused(value, open_interval):
-    number = isinstance(value, int | float | np.int64) and not isinstance(value, bool)
-    if number and (0 < value < 1 or (value in (0, 1) and not open_interval)):
-        found = _checks.real("x", value, 0, 1, open_interval=open_interval)
-        assert (type(found), found) == (float, value)
-    else:
-        with pytest.raises(ValueError if number else TypeError) as error:
-            _checks.real("x", value, 0, 1, open_interval=open_interval)
-        one_sentence(error, "x must be")
-
-
-@SAME
-@given(some.arrays(DTYPES, some.array_shapes(max_dims=3, max_side=4)))
-@example(np.array([[1, -1], [-1, np.nan]]))
-@example(np.array([[1, 255]], dtype=np.uint8))  # −1 in other clothes
-def test_spins_are_a_table_of_plus_and_minus_one_or_refused(array):
-    if array.ndim == 2 and np.isin(array.astype(float), [-1, 1]).all():
-        found = _checks.spins("spins", array)
-        assert (found.dtype, found.flags.c_contiguous) == (np.int8, True)
-        np.testing.assert_array_equal(found, array)
-    else:
-        with pytest.raises(ValueError, match="spins must") as error:
-            _checks.spins("spins", array)
-        one_sentence(error)
 
 
 @SAME
@@ -106,20 +34,6 @@ def test_a_value_of_p_is_of_the_type_of_the_default_or_refused(text, default):
     else:
         assert type(found) is type(default)
         assert not isinstance(default, list) or {type(one) for one in found} <= {type(default[0])}
-
-
-# ----------------------------------------------------------------------------------------- models and runs
-
-
-@SAME
-@given(st.data(), st.integers(1, 7))
-def test_a_model_is_its_vector(data, n_spins):
-    vector = data.draw(some.arrays(np.float64, n_spins * (n_spins + 1) // 2, elements=FINITE))
-    model = ising.IsingModel.from_vector(vector, n_spins)
-    assert model.n_spins == n_spins
-    np.testing.assert_array_equal(model.to_vector(), vector)
-    again = ising.IsingModel(model.fields, model.couplings)
-    np.testing.assert_array_equal(again.to_vector(), vector)
 
 
 @SAME
