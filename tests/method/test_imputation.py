@@ -5,6 +5,7 @@ import pytest
 from scipy import special, stats
 
 from ising_lib import exact, imputation, ising, metrics
+from tests.oracles import enumerated_conditional
 
 M = 8
 ROUNDING = 1e-12  # sums of at most 2^8 positive terms in double precision, with a margin
@@ -23,20 +24,12 @@ def with_holes(n_samples, n_missing, rng):
     return spins
 
 
-def conditional(model, spins):
-    """p(σ | known spins) of all 2^M states, (N, 2^M): zero where a state contradicts a known spin."""
-    states = exact.configurations(M)
-    agrees = ((spins[:, None, :] == 0) | (spins[:, None, :] == states[None])).all(2)
-    weights = exact.probabilities(model) * agrees
-    return weights / weights.sum(1, keepdims=True)
-
-
 def brute_argmax(model, spins):
-    return exact.configurations(M)[conditional(model, spins).argmax(1)]
+    return exact.configurations(M)[enumerated_conditional(model, spins).argmax(1)]
 
 
 def brute_up(model, spins):
-    return conditional(model, spins) @ (exact.configurations(M) > 0)
+    return enumerated_conditional(model, spins) @ (exact.configurations(M) > 0)
 
 
 @pytest.mark.parametrize("n_missing", range(1, M + 1))
@@ -100,7 +93,7 @@ def test_annealing_finds_the_most_probable_state(rng, monkeypatch):
     model = ising.gaussian(M, 3.0, 3.0, rng=rng)
     spins = np.concatenate([with_holes(30, n, rng) for n in range(1, M + 1)])
     found = (imputation.impute(model, spins, rng=rng) == brute_argmax(model, spins)).all(1)
-    second, first = np.sort(conditional(model, spins), axis=1)[:, -2:].T
+    second, first = np.sort(enumerated_conditional(model, spins), axis=1)[:, -2:].T
     clear = first > np.exp(2) * second
     annealed = (spins == 0).sum(1) > 2
     assert (clear & annealed).sum() > 30  # else nothing was tested
