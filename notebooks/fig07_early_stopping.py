@@ -13,45 +13,10 @@
 # %% [markdown]
 # # Figure 7: when to stop training
 #
-# **Claim.** *Trained too long, the diffusion model overfits: the error of the inferred parameters falls,
-# then rises. The variance of the energy tells when to stop, without knowing the truth.*
-#
-# The thesis trains on $N = 4{,}000$ samples of $M = 40$ spins and looks at two numbers as training goes on
-# {cite}`lim2024thesis`. The first is the error of the parameters that the Erasure Machine infers from
-# augmented samples,
-#
-# (eq-23)=
-# $$
-# \mathrm{MSE} = \frac{1}{M}\Big[\sum_i (h_i^\text{true} - h_i)^2 + \sum_{i<j} (J_{ij}^\text{true} - J_{ij})^2\Big],
-# \tag{23}
-# $$
-#
-# computed by {func}`ising_lib.metrics.thesis_mse`. It needs the truth. The second does not:
-#
-# $$
-# \operatorname{Var} E = \langle E^2 \rangle - \langle E \rangle^2, \qquad
-# E(\sigma) = -\sum_i h_i^\text{obs} \sigma_i - \sum_{i<j} J_{ij}^\text{obs} \sigma_i \sigma_j ,
-# $$
-#
-# the variance of the energy of the augmented samples under the model $(h^\text{obs}, J^\text{obs})$ inferred
-# from the observed ones. Training stops where it comes down to the variance of a fresh test set of the
-# same size, or to that of the observed samples if that is higher
-# ({func}`ising_lib.stopping.crossing`). See [the chapter on the Erasure Machine](../book/erasure_machine.md)
-# for the inference itself.
-#
-# ## Parameters
-#
-# The cell below holds the thesis's sizes. What the thesis does not state was chosen: fields are drawn with
-# $g_h = 0.2$ and couplings with $g = 1$, as in [Figure 8](fig08_inference_quality.ipynb), whose runs these
-# are; the diffusion model has 1,000 noise levels (linear schedule, $\beta$ from $10^{-4}$ to $0.02$), is
-# trained by Adam in batches of 256, its weights are averaged over the last tenth of the training, at most
-# about 1,000 updates, and it is sampled in 30 of the 1,000 steps, to second order
-# ({func}`ising_lib.ddpm.sample`). Each seed is another truth, other samples and another training. An
-# iteration is one update of the weights. Training goes on beyond the stopping point, so that the whole
-# curve is seen; what is reported "at the stopping point" was drawn there, or at the end if the rule never
-# fires.
+# **The thesis claims:** *Trained too long, the diffusion model overfits: the error of the inferred parameters
+# falls, then rises. The variance of the energy tells when to stop, without knowing the truth.* {verdict}`6,7`
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-cell"]
 preset = "thesis"
 n_spins = 40
 n_observed = 4_000
@@ -64,128 +29,201 @@ n_augmented = 100_000
 n_sampling_steps = 30
 seeds = [0, 1, 2]
 
-# %% [markdown]
-# ## The walk
-#
-# One run draws a truth and samples of it, fits the observed samples, trains, and at each checkpoint
-# generates `n_monitor` samples, fits them and takes their energy variance. At the stopping point it
-# generates `n_augmented` samples and fits those. Stored runs are read; other parameters are computed here.
-
-# %% tags=["runs"]
+# %% tags=["runs", "hide-cell"]
 from ising_book import worlds
 
 configs = worlds.from_parameters(worlds.Augmentation, globals())
 
-# %%
+# %% tags=["hide-cell"]
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import provenance, style
-from ising_book.runs import find_or_compute
-from ising_lib import metrics
+from ising_book import provenance, style, walk
+from ising_book.runs import find_or_compute, source
 
 runs = find_or_compute(configs)
-
-# %% [markdown]
-# ## The numbers
-
-# %%
-iterations = runs[0]["iterations"]
+iterations = runs[0]["iterations"]  # (K,)
 monitored = np.array([run.error("monitored") for run in runs])  # (S, K)
-variance = np.array([run["variance"] / run["test_line"] for run in runs])  # (S, K)
-observed, augmented = (np.array([run.error(name) for run in runs]) for name in ("observed", "augmented"))
-floor = np.array([run["observed_line"] / run["test_line"] for run in runs])  # (S,)
-kept = [run["stop_index"] for run in runs]
-stops = [[run["stop_iteration"]] if run["stop_crossed"] else [] for run in runs]  # one or none per seed
-for run, curve, k in zip(runs, monitored, kept, strict=True):
-    by_rule = f"the rule fires at {run['stop_iteration']:.0f}" if run["stop_crossed"] else "it never fires"
-    print(f"seed {run.config['seed']}: MSE of the observed samples {run.error('observed'):.4f}")
-    print(f"  lowest MSE {curve.min():.4f} at {iterations[curve.argmin()]} iterations, last {curve[-1]:.4f}")
-    print(f"  {by_rule}; MSE at the checkpoint kept, {iterations[k]}: {curve[k]:.4f}")
-    print(f"  Var E at the last look {run['variance'][-1]:.1f}, test line {run['test_line']:.1f}")
+variance = np.array([run["variance"] / run["test_line"] for run in runs])
+observed = np.array([run.error("observed") for run in runs])
+augmented = np.array([run.error("augmented") for run in runs])
+floor = np.array([run["observed_line"] / run["test_line"] for run in runs])
+kept = np.array([run["stop_index"] for run in runs])
+stops = [run["stop_iteration"] for run in runs if run["stop_crossed"]]
 
-# %%
-rise = monitored[:, -1] / monitored.min(1)
-regret = monitored[np.arange(len(runs)), kept] / monitored.min(1)
-print("lowest MSE / observed MSE:", style.spread(monitored.min(1) / observed))
-print("MSE at the last look / lowest MSE:", style.spread(rise))
-print("MSE at the checkpoint kept / lowest MSE:", style.spread(regret))
-print(f"{n_augmented:,} samples from there, MSE / observed MSE:", style.spread(augmented / observed))
-print("Var E at the last look / test line:", style.spread(variance[:, -1]))
-held_out = np.array([run["test_loss"] for run in runs])  # (S, K)
-still = (held_out.argmin(1) == len(iterations) - 1).sum()
-print(f"held-out denoising loss lowest at the last look: {still} of {len(runs)} seeds")
-
-# %% tags=["remove-cell"]
-glue("fig07_ratio", style.spread(augmented / observed, 2), display=False)
-glue("fig07_lowest", style.spread(monitored.min(1) / observed, 2), display=False)
-glue("fig07_rise", style.spread(rise, 2), display=False)
-glue("fig07_rises", f"{(rise > 1).sum()} of {len(runs)}", display=False)
-glue("fig07_regret", style.spread(regret, 2), display=False)
-glue("fig07_variance", style.spread(variance[:, -1], 2), display=False)
-glue("fig07_crossed", f"{sum(map(len, stops))} of {len(runs)}", display=False)
-glue("fig07_best", ", ".join(str(iterations[k]) for k in monitored.argmin(1)), display=False)
-glue("fig07_still", f"{still} of {len(runs)}", display=False)
-glue("fig07_monitor", f"{n_monitor:,}", display=False)
-glue("fig07_augmented", f"{n_augmented:,}", display=False)
-glue("fig07_kept", ", ".join(str(iterations[k]) for k in kept), display=False)
-
-# %% [markdown]
-# ## The figure
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels against training iterations. Top left: the error of the parameters inferred from augmented samples falls below that of the observed samples, then rises a little. Bottom left: the energy variance of augmented samples falls towards the test line and the observed line. Right: the same two quantities for all seeds, relative to the observed error and to the test line."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels against training iterations. Top left, one seed: the error of the parameters inferred from 10,000 augmented samples falls below that of the observed samples, then rises a little; a star far below it marks 100,000 samples at the end. Bottom left: the energy variance of augmented samples falls towards the test line and stays just above it. Right: the same for all seeds, relative to the observed error and to the test line."}}
 style.use_style()
 fig, axes = plt.subplots(2, 2, figsize=(8, 5.6), sharex=True)
-shown = runs[0]
-style.curve(axes[0, 0], iterations, monitored[0], "augmented")
-style.level(axes[0, 0], observed[0], "observed")
-style.curve(axes[1, 0], iterations, shown["variance"], "augmented")
-style.level(axes[1, 0], shown["test_line"], "test")
-style.level(axes[1, 0], shown["observed_line"], "observed")
-style.curve(axes[0, 1], iterations, monitored / observed[:, None], "augmented")
-style.level(axes[0, 1], 1.0, "observed")
-style.curve(axes[1, 1], iterations, variance, "augmented")
-style.level(axes[1, 1], 1.0, "test")
-style.level(axes[1, 1], floor, "observed")
-style.training_axis(axes, [stops[0], np.concatenate(stops)])
-axes[0, 0].set(title=f"seed {seeds[0]}", ylabel="MSE")
-axes[1, 0].set_ylabel("Var E")
-axes[0, 1].set(title=f"all seeds: {len(seeds)}, mean and range", ylabel="MSE / observed MSE")
-_ = axes[1, 1].set_ylabel("Var E / Var E of test")
+few, many = (f"augmented, {n:,} samples" for n in (n_monitor, n_augmented))
+star = {"color": style.COLOURS["augmented"], "marker": "*", "markersize": 11}
+star |= {"linestyle": "none", "markeredgewidth": 0, "clip_on": False}
+for ax, curve, level, ends in (
+    (axes[0, 0], monitored[0], observed[0], augmented[:1]),
+    (axes[0, 1], monitored / observed[:, None], 1.0, augmented / observed),
+):
+    style.curve(ax, iterations, curve, "augmented", few)
+    ax.plot(iterations[kept[: ends.size]], ends, label=many, **star)
+    style.level(ax, level, "observed")
+    ax.set_ylim(0, None)
+first = runs[0]
+for ax, curve, test, low in (
+    (axes[1, 0], first["variance"], first["test_line"], first["observed_line"]),
+    (axes[1, 1], variance, 1.0, floor),
+):
+    style.curve(ax, iterations, curve, "augmented")
+    style.level(ax, test, "test", "test samples")
+    style.level(ax, low, "observed")
+fires = f"the rule stops in {len(stops)} of {len(runs)} seeds"
+axes[0, 0].set(title=f"error, seed {seeds[0]}", ylabel="MSE")
+axes[0, 1].set(title=f"error, {len(seeds)} seeds", ylabel="MSE / observed MSE")
+axes[1, 0].set(title=f"energy variance, seed {seeds[0]}", ylabel="Var $E$")
+axes[1, 1].set(title=f"energy variance: {fires}", ylabel="Var $E$ / test line")
+axes[0, 0].set_xscale("log")
+for ax in axes[1]:
+    ax.set_xlabel("training iterations")
+    ax.set_xticks(iterations[::4], [f"{n:,}" for n in iterations[::4]])
+    ax.minorticks_off()
+for stop in stops:
+    axes[1, 1].axvline(stop, color="black", linewidth=0.9, alpha=0.6)
+top, below = (ax.get_legend_handles_labels() for ax in axes[:, 0])
+entries = ([*one, two[1]] for one, two in zip(top, below, strict=True))
+_ = fig.legend(*entries, loc="outside upper center", ncols=4)
 
 # %% [markdown]
-# Top: the error (Eq. 23) of parameters inferred from samples generated at each checkpoint, against that of
-# the observed samples. Bottom: the energy variance of the same samples, with the test and the observed
-# line. Left: one seed, as in the thesis. Right: all seeds, each relative to its own observed error and its
-# own test line; the line is the mean, the band runs from the smallest to the largest. Vertical lines mark
-# where the rule stops, if it does.
+# *Top: the error (Eq. 23) of the parameters inferred from samples generated at each checkpoint. Bottom: the
+# energy variance of the same samples, and the lines of the test and of the observed samples. Left: one seed, as
+# in the thesis. Right: all seeds, each relative to its own observed error and test line; the line is the mean,
+# the band runs from the smallest to the largest.*
 #
-# ## What to see, and whether the claims hold
+# ## What to see
 #
-# **The error falls, then rises.** At best, {glue:text}`fig07_monitor:s` samples from the diffusion model give
-# {glue:text}`fig07_lowest:s` times the observed error (mean, smallest and largest), after
-# {glue:text}`fig07_best:s` iterations. At the end the error is {glue:text}`fig07_rise:s` times its lowest
-# value; it has risen in {glue:text}`fig07_rises:s` seeds. This claim holds. But the rise is mild: within
-# this training the generated samples never become as bad as those observed. And more of them help: with
-# {glue:text}`fig07_augmented:s` samples at the end instead of {glue:text}`fig07_monitor:s`, the ratio is
-# {glue:text}`fig07_ratio:s`.
+# **The thesis** says that the error falls and then rises, and that the variance starts high, falls, and meets
+# the test line at a good point to stop. It prints no values, so we compare trends.
 #
-# Is the rise overfitting in the usual sense, a network that does worse on samples it has not seen? Not
-# within this training: the held-out denoising loss is lowest at the last look in
-# {glue:text}`fig07_still:s` seeds. [Figure 6](fig06_overfitting.ipynb) follows a smaller data set further.
+# **The error falls, then rises a little, as far as {glue:text}`fig07_monitor:s` samples a checkpoint can
+# show.** At best they give {glue:text}`fig07_lowest:s` times the observed error (mean, smallest and largest),
+# after {glue:text}`fig07_best:s` iterations, seed by seed. At the end the error is {glue:text}`fig07_rise:s`
+# times its lowest value. Two draws of that many samples from one network differ by up to
+# {glue:text}`fig07_redrawn:s`.
 #
-# **The variance marks a stopping point.** It does come down, as the thesis says. At the last look it is
-# {glue:text}`fig07_variance:s` times the test line. The rule fired in {glue:text}`fig07_crossed:s` seeds.
-# Where it does not, the last checkpoint is kept, and what we report "at the stopping point" is there. The
-# error at the checkpoint kept is {glue:text}`fig07_regret:s` times the lowest. With our choices the rule
-# asks for longer training than the error does, if few samples are generated.
+# **The number of samples matters more than the checkpoint.** {glue:text}`fig07_augmented:s` samples were drawn at
+# the checkpoint kept only. They have {glue:text}`fig07_ratio:s` times the observed error, well below the whole
+# curve; [Figure 8](fig08_inference_quality.ipynb) is about these. Whether a curve of
+# {glue:text}`fig07_augmented:s` samples would rise at all, these runs cannot tell. The held-out denoising loss is
+# lowest at the last checkpoint in {glue:text}`fig07_still:s` seeds: the network itself is not overfitted yet.
+# [Figure 6](fig06_overfitting.ipynb) follows a smaller data set until it is.
 #
-# Two of our choices matter here. A coarse sampler leaves the variance too high, and the rule fires later or
-# never; we use enough steps that more of them did not change it in our trials. And the thesis does not say
-# whether it averages the weights: an average that remembers the initial ones makes the variance start low
-# and rise first.
+# **The variance falls, and the rule stops in {glue:text}`fig07_crossed:s` seeds.** At the last checkpoint it is
+# {glue:text}`fig07_variance:s` times the test line. Where the rule does not stop the training, the last
+# checkpoint is kept, and what we report "at the stopping point" was drawn there. The distance is not large
+# against the noise: a variance has a relative standard error of about $\sqrt{2/N}$, here
+# {glue:text}`fig07_line_noise:s` for the line and {glue:text}`fig07_look_noise:s` for a checkpoint.
+#
+# ## How it is computed
+#
+# The first quantity is the error of the parameters that the Erasure Machine infers from augmented samples
+# ({func}`ising_lib.metrics.thesis_mse`). It needs the truth:
+#
+# (eq-23)=
+# $$
+# \mathrm{MSE} = \frac{1}{M}\Big[\sum_i (h_i^\text{true} - h_i)^2 + \sum_{i<j} (J_{ij}^\text{true} - J_{ij})^2\Big].
+# \tag{23}
+# $$
+#
+# The second does not. It is the variance of the energy of the augmented samples under the model
+# $(h^\text{obs}, J^\text{obs})$ inferred from the observed ones ({func}`ising_lib.stopping.energy_variance`),
+#
+# $$
+# \operatorname{Var} E = \langle E^2 \rangle - \langle E \rangle^2, \qquad
+# E(\sigma) = -\sum_i h_i^\text{obs} \sigma_i - \sum_{i<j} J_{ij}^\text{obs} \sigma_i \sigma_j .
+# $$
+#
+# Training stops where it comes down to the variance of as many fresh test samples, or to that of the observed
+# samples if that is higher ({func}`ising_lib.stopping.crossing`). Each run executes this:
 
 # %% tags=["remove-input"]
+source(walk.pipeline, walk.checkpoints)
+
+# %% [markdown]
+# [Figure 8](fig08_inference_quality.ipynb) shows the rest, `augment`. **The thesis states** $M$, $N$ and the
+# number of augmented samples. **We chose:**
+#
+# - fields with $g_h = 0.2$ and couplings with $g = 1$, as the thesis states for Figure 8, whose runs these are;
+# - observed and test samples in equilibrium ({func}`ising_lib.sampling.sample`);
+# - 1,000 noise levels on a linear schedule, Adam in batches of 256 at a rate of $5 \times 10^{-4}$, weights
+#   averaged over the last tenth of the training, at most about 1,000 updates;
+# - samples drawn in 30 of the 1,000 steps, to second order ({func}`ising_lib.ddpm.sample`); what fewer steps cost
+#   is [measured](../book/benchmarks.md);
+# - the training goes on beyond the stopping point, so that the whole curve is seen.
+#
+# An iteration is one update of the weights. Each seed is another truth, other samples and another training.
+#
+# ## The numbers
+
+# %% tags=["hide-output"]
+rows = []
+for run, curve, last in zip(runs, monitored, variance[:, -1], strict=True):
+    best, obs = curve.argmin(), run.error("observed")
+    errors = obs, curve[best], curve[-1], run.error("augmented")
+    stop = f"{run['stop_iteration']:,.0f}" if run["stop_crossed"] else "never"
+    texts = [style.number(error, 4) for error in errors]
+    texts[1] += f" at {iterations[best]:,}"
+    rows.append((run.config["seed"], *texts, style.number(last, 3), stop))
+headers = ["seed", "MSE observed", f"lowest, {n_monitor:,} samples", "last"]
+headers += [f"kept, {n_augmented:,}", "last Var E / test line", "rule stops at"]
+style.table(rows, headers)
+
+# %% tags=["remove-cell"]
+rise = monitored[:, -1] / monitored.min(1)
+held_out = np.array([run["test_loss"] for run in runs])  # (S, K)
+still = (held_out.argmin(1) == len(iterations) - 1).sum()
+again = [
+    abs(curve[k] / run.error("by_size")[run["sizes"] == n_monitor][0] - 1)
+    for run, curve, k in zip(runs, monitored, kept, strict=True)
+    if n_monitor in run["sizes"]
+]
+for name, text in {
+    "ratio": style.spread(augmented / observed, 2),
+    "lowest": style.spread(monitored.min(1) / observed, 2),
+    "rise": style.spread(rise, 2),
+    "redrawn": style.percent(max(again, default=np.nan)),
+    "variance": style.spread(variance[:, -1], 2),
+    "crossed": f"{len(stops)} of {len(runs)}",
+    "best": ", ".join(f"{iterations[k]:,}" for k in monitored.argmin(1)),
+    "still": f"{still} of {len(runs)}",
+    "monitor": f"{n_monitor:,}",
+    "augmented": f"{n_augmented:,}",
+    "line_noise": style.percent(np.sqrt(2 / n_observed), 1),
+    "look_noise": style.percent(np.sqrt(2 / n_monitor), 1),
+}.items():
+    glue(f"fig07_{name}", text, display=False)
+
+# %% [markdown]
+# ## Try next
+#
+# Fewer spins and samples: the rule stops the training, and the error rises by much afterwards (about 3 minutes of one core):
+#
+# ```sh
+# ising-book run fig07 -p n_spins=12 -p n_observed=500 -p n_iterations=4000 \
+#   -p n_monitor=4000 -p n_augmented=20000 -p 'seeds=[0]' --html
+# ```
+#
+# Weaker couplings, where the energy variance is near its line from the start (about 2 minutes):
+#
+# ```sh
+# ising-book run fig07 -p n_spins=12 -p n_observed=2000 -p coupling_scale=0.4 \
+#   -p n_iterations=2000 -p n_monitor=4000 -p n_augmented=20000 -p 'seeds=[0]'
+# ```
+
+# %% tags=["remove-input", "nbval-ignore-output"]
+columns = {"iterations": iterations}
+for run, curve, ratio in zip(runs, monitored, variance, strict=True):
+    seed = run.config["seed"]
+    columns[f"MSE, seed {seed}"] = curve
+    columns[f"Var E / test line, seed {seed}"] = ratio
+style.csv("fig07", columns)
+
+# %% tags=["remove-input", "hide-output"]
 Markdown(provenance.table(runs, "fig07_early_stopping", preset))
