@@ -1,0 +1,274 @@
+"""Safe by construction: nothing read from outside is ever run, and what is fetched is what was published.
+
+Each rule is a function of a node of the syntax tree, and ``BREACHES`` shows what it finds.
+"""
+
+import ast
+import functools
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import nbformat
+import papermill.parameterize
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ising_book import execute
+from ising_lib import datasets
+from tests.strategies import SAME
+
+ROOT = Path(__file__).parent.parent
+PROGRAMS = sorted(
+    path for folder in ("ising_lib", "notebooks", "book", "tests") for path in (ROOT / folder).rglob("*.py")
+)
+OURS = [path for path in PROGRAMS if "tests" not in path.relative_to(ROOT).parts]
+
+# Text that is run: a notebook's own cells, to see which runs it needs.  (Tests run the pages' examples.)
+RUN = {"book/ising_book/execute.py": 1}
+
+
+def called(node):
+    """The full name of what a node calls, e.g. "torch.load"; "" for no call."""
+    name, part = [], node.func if isinstance(node, ast.Call) else None
+    while isinstance(part, ast.Attribute):
+        name, part = [part.attr, *name], part.value
+    return ".".join([part.id if isinstance(part, ast.Name) else "", *name] if part else [])
+
+
+def keyword(node, name):
+    """The value of a keyword of a call as it stands there; None where it is left out."""
+    found = [ast.unparse(one.value) for one in node.keywords if one.arg == name]
+    return found[0] if found else None
+
+
+def unpickles(node):
+    """Pickle runs what a file says."""
+    modules = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve", "jsonpickle"}
+    imports = [alias.name for alias in getattr(node, "names", [])] if isinstance(node, ast.Import) else []
+    imports += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+    if modules & {name.split(".")[0] for name in imports}:
+        return True
+    name = called(node)
+    if name in ("torch.load", "joblib.load", "pd.read_pickle", "pandas.read_pickle"):
+        return keyword(node, "weights_only") != "True"
+    return name in ("np.load", "numpy.load") and keyword(node, "allow_pickle") not in (None, "False")
+
+
+def builds_objects_from_yaml(node):
+    """Only ``safe_load`` knows nothing but plain data."""
+    return called(node).startswith("yaml.") and called(node).removeprefix("yaml.") in {
+        *("load", "load_all", "full_load", "full_load_all", "unsafe_load", "unsafe_load_all"),
+    }
+
+
+def asks_a_shell(node):
+    """A shell reads names of files as commands."""
+    name = called(node)
+    shells = (
+        "os.system",
+        "os.popen",
+        "subprocess.getoutput",
+        "subprocess.getstatusoutput",
+        "commands.getoutput",
+    )
+    return name in shells or bool(name and keyword(node, "shell") not in (None, "False"))
+
+
+def trusts_the_line(node):
+    """An address without encryption, or encryption without a check of who answers."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return bool(re.match(r"(http|ftp)://(?!127\.0\.0\.1|localhost|www\.w3\.org)", node.value))
+    name = called(node)
+    unchecked = name == "pooch.retrieve" and keyword(node, "known_hash") in (None, "None")
+    return unchecked or "_create_unverified" in name or bool(name and keyword(node, "verify") == "False")
+
+
+def runs_text(node):
+    """The built-in functions alone: a network's ``eval()`` is something else."""
+    return called(node) in ("eval", "exec", "builtins.eval", "builtins.exec")
+
+
+RULES = [unpickles, builds_objects_from_yaml, asks_a_shell, trusts_the_line, runs_text]
+
+BREACHES = {
+    unpickles: [
+        "import pickle",
+        "import numpy, pickle",
+        "from pickle import loads",
+        "import dill.session",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "np.load(path, allow_pickle=True)",
+        "numpy.load(path, allow_pickle=trusted)",
+        "joblib.load(path)",
+    ],
+    builds_objects_from_yaml: [
+        "yaml.load(text)",
+        "yaml.load(text, Loader=yaml.Loader)",
+        "yaml.full_load(text)",
+    ],
+    asks_a_shell: [
+        "os.system(line)",
+        "subprocess.run(line, shell=True)",
+        "run(line, shell=some)",
+        "os.popen(line)",
+    ],
+    trusts_the_line: [
+        "url = 'http://example.org/data.mat'",
+        "url = f'http://{host}/data.mat'",
+        "requests.get(url, verify=False)",
+        "ssl._create_unverified_context()",
+        "pooch.retrieve(url, known_hash=None)",
+        "pooch.retrieve(url)",
+    ],
+    runs_text: ["eval(text)", "exec(compile(text, 'a', 'exec'), {})"],
+}
+HARMLESS = """
+torch.load(path, weights_only=True), np.load(path), np.load(path, allow_pickle=False)
+yaml.safe_load(text), subprocess.run(["ls"], shell=False), "https://example.org", "http://127.0.0.1:80"
+network.eval(), ast.literal_eval(text)
+pooch.retrieve(url, known_hash=SHA256), np.save(path, x, allow_pickle=True)
+"""
+
+
+@functools.cache
+def nodes(text):
+    return list(ast.walk(ast.parse(text)))
+
+
+def breaches(rule, text):
+    return [node.lineno for node in nodes(text) if rule(node)]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_no_program_of_the_project_breaks_a_rule(rule):
+    programs = OURS if rule is runs_text else PROGRAMS
+    found = {str(path.relative_to(ROOT)): breaches(rule, path.read_text()) for path in programs}
+    counts = {name: len(lines) for name, lines in found.items() if lines}
+    assert counts == (RUN if rule is runs_text else {}), {
+        name: lines for name, lines in found.items() if lines
+    }
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_each_rule_finds_its_breaches_and_nothing_else(rule):
+    missed = [line for line in BREACHES[rule] if not breaches(rule, line)]
+    assert missed == []
+    assert breaches(rule, HARMLESS) == []
+
+
+def test_all_programs_are_looked_at():
+    names = {str(path.relative_to(ROOT)) for path in PROGRAMS}
+    assert {
+        "book/ising_book/store.py",
+        "notebooks/fig08_inference_quality.py",
+        "tests/test_safety.py",
+    } <= names
+    assert len(OURS) > 30
+
+
+def test_the_linter_looks_for_the_same_and_is_silenced_in_known_places_only():
+    """Rules S of ruff are those of bandit.  Each exception stands beside its reason or its fixed command."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    assert "S" in project["select"]
+    silenced = [(path.name, code) for path in OURS for code in re.findall(r"noqa: (S\d+)", path.read_text())]
+    assert sorted(silenced) == [
+        ("notebooks.py", "S102"),
+        ("notebooks.py", "S603"),
+        ("provenance.py", "S603"),
+        ("repository.py", "S603"),
+    ]
+
+
+# ---------------------------------------------------------------- values of parameters never become programs
+
+
+@SAME
+@given(st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.lists(st.text()))
+@example("__import__('os').system('exit 3')")
+@example('"; import os; os.system("exit 3"); "')
+@example('"""\n!exit 3\n"""')
+@example("\\")
+@example("\\' + str(1/0) + \\'")
+@example("{1/0}")
+@example("%system exit 3")
+def test_papermill_writes_a_value_as_the_value_it_is(value):
+    """The cell that it adds to a notebook is one assignment of plain data, equal to what was given."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("preset = ''")])
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    notebook.metadata |= {"kernelspec": {"name": "python3", "language": "python"}, "papermill": {}}
+    added = papermill.parameterize.parameterize_notebook(notebook, {"preset": value}).cells[1]
+    [statement] = ast.parse(added.source).body
+    assert isinstance(statement, ast.Assign)
+    assert statement.targets[0].id == "preset"
+    assert ast.literal_eval(statement.value) == value
+
+
+def test_a_plan_is_made_without_running_a_value(monkeypatch):
+    ran = []
+    monkeypatch.setattr("os.system", ran.append)
+    text = "__import__('os').system('exit 3')"
+    plain = execute.plan("fig08_inference_quality")
+    assert execute.plan("fig08_inference_quality", {"preset": text}) == plain
+    assert ran == []
+
+
+def test_presets_are_plain_data():
+    """A preset that asks for an object of Python is refused by the reader that is used."""
+    with pytest.raises(yaml.constructor.ConstructorError):
+        yaml.safe_load("preset: !!python/object/apply:os.system ['exit 3']")
+    for values in execute.presets().values():
+        assert json.loads(json.dumps(values)) == values
+
+
+# ------------------------------------------------------------------------------- the network, from our pages
+
+
+def test_the_recording_comes_encrypted_and_with_a_checksum():
+    assert datasets.URL.startswith("https://")
+    assert datasets.RECORD.startswith("https://")
+    assert re.fullmatch("[0-9a-f]{64}", datasets.SHA256)
+
+
+ABROAD = re.compile(
+    r"""<(?:script|img|iframe|link|video|audio|source|embed|object|use)\b[^>]*?
+        \b(?:src|href|data|srcset)\s*=\s*["']?\s*(?:https?:)?//
+      | url\(\s*["']?(?:https?:)?//  | @import | \bfetch\(\s*["']https?: | new\ WebSocket""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def test_pages_ask_no_other_server():
+    """Sources and outputs; what comes of them, tests/browser sees in a browser that reaches no other host."""
+    pages = {
+        path: path.read_text()
+        for path in (ROOT / "book").rglob("*.*")
+        if path.suffix in (".md", ".css", ".js")
+    }
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        outputs = [out for cell in nbformat.read(path, 4).cells for out in cell.get("outputs", [])]
+        pages[path] = "\n".join(
+            out["data"]["text/html"] for out in outputs if "text/html" in out.get("data", {})
+        )
+    assert [(path.name, found[0]) for path, text in pages.items() if (found := ABROAD.search(text))] == []
+    assert sum(map(len, pages.values())) > 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "abroad"),
+    [
+        ('<script src="https://cdn.example.org/a.js"></script>', True),
+        ("<img alt='x' src=//example.org/a.png>", True),
+        ('<link rel="stylesheet" href="http://example.org/a.css">', True),
+        ("body { background: url(https://example.org/a.png) }", True),
+        ('<a href="https://example.org">a link to follow</a>', False),
+        ('<img src="data:image/png;base64,AAAA//BBBB">', False),
+        ('<img src="../_static/a.png">', False),
+    ],
+)
+def test_requests_are_told_from_links(text, abroad):
+    assert bool(ABROAD.search(text)) == abroad

@@ -1,0 +1,265 @@
+"""What the drawing functions put on their axes, read back; the player, read as a page."""
+
+import json
+import re
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from ising_book import style
+
+mpl.use("agg")
+
+
+def dot(n_frames=3, name="fig99_dot", alt="a dot"):
+    """The player of a dot that moves, one picture for each place."""
+    fig, ax = plt.subplots(figsize=(1, 1))
+    [mark] = ax.plot([0], [0], "o")
+    ax.set(xlim=(-1, n_frames), xlabel="J")
+    captions = [f"at {n} & on" for n in range(n_frames)]
+    return style.player(fig, lambda n: mark.set_xdata([n]), captions, name, alt).data
+
+
+def test_player_is_the_same_at_every_call_and_needs_no_network():
+    style.use_style()
+    first, second = dot(), dot()
+    assert first == second
+    assert not re.search(r"<link|<img|src=|@import|fetch", first)
+    assert set(re.findall(r"https?://[^\"\\ ]+", first)) == {
+        "http://www.w3.org/1999/xlink",
+        "http://www.w3.org/2000/svg",
+    }, "names of the format, never fetched"
+    assert dot(name="fig99_other") == first.replace("fig99_dot", "fig99_other")
+
+
+def test_player_holds_every_picture_and_shows_the_first():
+    page = dot(4)
+    frames, captions = json.loads(re.search(r"= (\[\[.*\]\]);$", page, flags=re.MULTILINE)[1])
+    assert captions == ["at 0 & on", "at 1 & on", "at 2 & on", "at 3 & on"]
+    assert len(set(frames)) == 4
+    assert all(frame.startswith("<svg ") and frame.rstrip().endswith("</svg>") for frame in frames)
+    assert f'<div role="img" aria-label="a dot">{frames[0]}</div>' in page
+    assert 'max="3" value="0"' in page
+    assert ">at 0 &amp; on</output>" in page
+    assert page.count("</script>") == 1, "nothing inside the data ends the script"
+
+
+def test_player_takes_the_colour_of_the_text_around_it():
+    page = dot()
+    assert "currentColor" in page
+    assert "#000000" not in page
+    assert "scale(0.015625)" in page, "letters keep their size"
+
+
+def test_player_has_words_for_those_who_do_not_see_it():
+    page = dot(alt='a dot "moves" > right')
+    assert 'role="img" aria-label="a dot &quot;moves&quot; &gt; right"' in page
+    assert '<button type="button" aria-label="play or pause"' in page
+    assert 'type="range"' in page
+
+
+def test_player_closes_the_figure_and_refuses_a_name_that_is_none():
+    before = plt.get_fignums()
+    dot()
+    assert plt.get_fignums() == before
+    with pytest.raises(ValueError, match="name must be an identifier like 'fig03_denoising', got '3-d'"):
+        dot(name="3-d")
+    plt.close("all")
+
+
+def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    truth = np.array([0.1, -0.2, 0.3])  # two fields, one coupling
+    assert style.fields_and_couplings(ax, truth, truth / 2, 2, "augmented", 0.4, "a note") is ax
+    drawn = {line.get_label(): line.get_xydata() for line in ax.lines}
+    np.testing.assert_array_equal(drawn["$h$"], [[0.1, 0.05], [-0.2, -0.1]])
+    np.testing.assert_array_equal(drawn["$J$"], [[0.3, 0.15]])
+    np.testing.assert_array_equal(drawn["equal"], [[-0.4, -0.4], [0.4, 0.4]])
+    np.testing.assert_allclose(drawn["fit"], [[-0.4, -0.2], [0.4, 0.2]], atol=1e-15)
+    assert ax.get_xlim() == ax.get_ylim() == (-0.4, 0.4)
+    assert ax.texts[0].get_text() == "a note"
+    plt.close(fig)
+
+
+def test_fan_goes_from_pale_to_full_colour():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    rows = np.arange(6.0).reshape(3, 2)
+    assert style.fan(ax, [0, 1], rows, ["first", None, "last"]) is ax
+    np.testing.assert_array_equal([line.get_ydata() for line in ax.lines], rows)
+    colours = np.array([mpl.colors.to_rgb(line.get_color()) for line in ax.lines])
+    assert (np.diff(colours.sum(1)) < 0).all(), "each is darker than the one before"
+    np.testing.assert_allclose(colours[-1], mpl.colors.to_rgb(style.COLOURS["augmented"]))
+    assert [text for _, text in zip(*ax.get_legend_handles_labels(), strict=True)] == ["first", "last"]
+    plt.close(fig)
+
+
+def test_spikes_stand_at_their_time_and_neuron():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    recording = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]])
+    assert style.spikes(ax, recording, np.array([True, True, False]), 0.02) is ax
+    marked, others = ax.lines[:2]
+    np.testing.assert_allclose(marked.get_xydata(), [[0.03, 1], [0.07, 1]])
+    np.testing.assert_allclose(others.get_xydata(), [[0.01, 3]])
+    assert marked.get_color() == style.COLOURS["observed"] != others.get_color()
+    assert ax.get_xlim() == (0, 0.08)
+    assert ax.get_ylim() == (4, 0)  # the first on top
+    plt.close(fig)
+
+
+def test_by_seed_draws_each_seed_with_its_errors():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    gains = np.array([[[1.0, 0.1], [2.0, 0.2]], [[-1.0, 0.3], [0.0, 0.4]]])
+    assert style.by_seed(ax, [3, 5], gains, "augmented", [0, 7]) is ax
+    assert [bars.get_label() for bars in ax.containers] == ["seed 0", "seed 7"]
+    for (line, _, (bars,)), expected in zip(ax.containers, gains, strict=True):
+        np.testing.assert_allclose(line.get_ydata(), expected[:, 0])
+        ends = np.array(bars.get_segments())[:, :, 1]  # (K, 2)
+        np.testing.assert_allclose(np.diff(ends).ravel(), 2 * expected[:, 1])
+        np.testing.assert_allclose(ends.mean(1), expected[:, 0], atol=1e-15)
+    assert len({line.get_marker() for line, *_ in ax.containers}) == 2
+    plt.close(fig)
+
+
+def axes(n=1, **settings):
+    """``n`` Axes in a figure of their own."""
+    import matplotlib.pyplot as plt
+
+    found = plt.subplots(1, n, **settings)[1]
+    plt.close()
+    return found
+
+
+def test_film_shows_the_states_in_order(rng):
+    states = rng.normal(size=(3, 4, 5))
+    shown = style.film(axes(3), states, "abc")
+    for ax, state, title in zip(shown, states, "abc", strict=True):
+        [image] = ax.images
+        np.testing.assert_array_equal(image.get_array(), state)
+        assert image.get_clim() == (-2, 2)
+        assert ax.get_title() == title
+    with pytest.raises(ValueError, match="argument"):
+        style.film(axes(2), states, "abc")
+
+
+def test_couplings_above_the_diagonal_and_their_errors_below():
+    couplings, truth = np.array([[0, 3.0], [3.0, 0]]), np.array([[0, 1.0], [1.0, 0]])
+    image = style.inferred_and_error(axes(), couplings, truth, 4)
+    np.testing.assert_array_equal(image.get_array(), [[0, 3], [2, 0]])
+    assert image.get_clim() == (-4, 4)
+
+
+def test_pipeline_holds_what_it_was_given(rng):
+    import matplotlib.pyplot as plt
+
+    observed, augmented = np.ones((6, 4)), -np.ones((9, 4))
+    noised, denoised = rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 3, 4))
+    matrices = [couplings + couplings.T for couplings in np.triu(rng.normal(size=(3, 4, 4)), 1)]
+    fig = style.pipeline(observed, noised, denoised, "abcde", augmented, matrices, "ABCDE")
+    plt.close(fig)
+    shown = [ax.images[0].get_array() for ax in fig.axes if ax.images]
+    np.testing.assert_array_equal(shown[0], np.ones((6, 4)))  # white
+    np.testing.assert_array_equal(shown[1], np.zeros((9, 4)))  # black
+    np.testing.assert_array_equal(shown[2:7], [*noised, *denoised])
+    np.testing.assert_array_equal(shown[8], matrices[1])
+    upper = np.triu_indices(4)
+    for image, inferred in ((shown[7], matrices[0]), (shown[9], matrices[2])):
+        np.testing.assert_array_equal(image[upper], inferred[upper])
+        np.testing.assert_array_equal(image.T[upper], (inferred - matrices[1])[upper])
+    lefts = [ax.get_position().x0 for ax in fig.axes if ax.get_title() in list("abcde")]
+    assert lefts == sorted(lefts)
+    inside = fig.bbox.expanded(1.001, 1.001)
+    assert all(inside.contains(*corner) for ax in fig.axes for corner in ax.bbox.corners())
+
+
+def test_law_orders_by_the_truth_and_tells_observed_from_missing():
+    truth, found = np.array([0.1, 0.6, 0.3]), np.array([0.0, 0.5, 0.5])
+    observed = np.array([False, True, True])
+    ax = style.law(axes(), truth, found, observed, "augmented", floor=0.01)
+    missing, seen, line = ax.lines
+    assert (list(missing.get_xdata()), list(missing.get_ydata())) == ([3], [0.01])  # none: at the floor
+    assert (list(seen.get_xdata()), list(seen.get_ydata())) == ([1, 2], [0.5, 0.5])
+    np.testing.assert_array_equal(line.get_ydata(), [0.6, 0.3, 0.1])
+    assert missing.get_markerfacecolor() == "white" != seen.get_markerfacecolor()
+    with pytest.raises(ValueError, match="role must be one of"):
+        style.law(axes(), truth, found, observed, "nobody", 0.01)
+
+
+def test_seeds_by_row_has_a_dot_per_seed_and_the_mean():
+    ax = style.seeds_by_row(axes(), [[1, 2], [4, 8]], ["one", "two"], ["observed", "augmented"])
+    dots, means = ax.lines[::2], ax.lines[1::2]
+    assert [list(dot.get_xdata()) for dot in dots] == [[1, 2], [4, 8]]
+    assert [list(mean.get_xdata()) for mean in means] == [[1.5], [6]]
+    assert [list(mean.get_ydata()) for mean in means] == [[0], [1]]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["one", "two"]
+    assert ax.get_ylim() == (1.5, -0.5), "the first row is on top"
+    assert len(style.seeds_by_row(axes(), [(), [3]], ["all", "one"], [None, "observed"]).lines) == 2, (
+        "no heading"
+    )
+
+
+def test_analog_bits_become_spins_by_their_sign():
+    values = np.array([0.9, -1.1, 0.0, -0.01])
+    high, low = style.analog_bits(axes(2), values)
+    np.testing.assert_array_equal(low.images[0].get_array(), [[1, 0, 1, 0]])
+    np.testing.assert_array_equal(high.lines[0].get_ydata(), values)
+
+
+def test_histograms_are_means_over_seeds_with_their_range():
+    shares = np.array([[[0.2, 0.8], [0.5, 0.5]], [[0.4, 0.6], [0.5, 0.5]]])  # two seeds, two moments
+    ax = style.histograms(axes(), [0, 1, 2], shares, ["early", "late"])
+    line, band, later, _ = (patch.get_data() for patch in ax.patches)
+    np.testing.assert_allclose(line.values, [0.3, 0.7])
+    np.testing.assert_allclose((band.baseline, band.values), ([0.2, 0.6], [0.4, 0.8]))
+    np.testing.assert_allclose(later.values, [0.5, 0.5])
+
+
+def test_by_seed_takes_intervals_that_are_not_symmetric():
+    ax = style.by_seed(axes(), [3], np.array([[[1.0, 0.5, 1.2]]]), "augmented", [0])
+    [(_, _, (bars,))] = ax.containers
+    np.testing.assert_allclose(bars.get_segments(), [[[3, 0.5], [3, 1.2]]])
+
+
+def test_calibration_shows_shares_against_what_was_said():
+    said, happened, low, high = [0.1, 0.5], [0.2, 0.4], [0.15, 0.3], [0.3, 0.5]
+    ax = style.calibration(axes(), said, happened, low, high, "rival", "PLM")
+    [line], [bars] = ax.lines, ax.collections
+    np.testing.assert_array_equal(line.get_xydata(), [[0.1, 0.2], [0.5, 0.4]])
+    np.testing.assert_array_equal(bars.get_segments(), [[[0.1, 0.15], [0.1, 0.3]], [[0.5, 0.3], [0.5, 0.5]]])
+    assert (ax.get_xscale(), ax.get_yscale()) == ("logit", "logit")
+    assert ax.get_legend_handles_labels()[1] == ["PLM"]
+    with pytest.raises(ValueError, match="role must be one of"):
+        style.calibration(axes(), said, happened, low, high, "nobody")
+
+
+def test_ratios_are_white_at_one_and_crossed_where_lost():
+    values, lost = np.array([[0.25, 1.0], [4.0, np.nan]]), np.array([[False, True], [False, True]])
+    ax = style.ratios(axes(), values, lost, ["low", "high"], ["left", "right"], limit=4)
+    [image], [crosses] = ax.images, ax.lines
+    colours = image.to_rgba(image.get_array())
+    assert colours[0, 1, :3].min() > 0.95, "1 is white"
+    assert colours[0, 0, 2] > colours[0, 0, 0], "below 1 is purple"
+    assert colours[1, 0, 0] > colours[1, 0, 2], "above 1 is orange"
+    assert np.ma.getmaskarray(image.get_array())[1, 1]
+    np.testing.assert_array_equal(crosses.get_xydata(), [[1, 0], [1, 1]])
+    assert ax.get_ylim() == (-0.5, 1.5), "the first row is at the bottom"
+
+
+def test_plain_decades_are_labelled_in_plain_numbers():
+    ax = axes()
+    ax.plot([0, 1], [0.9, 7])
+    style.plain_decades(ax).figure.canvas.draw()
+    low, high = ax.get_ylim()
+    labels = {tick.get_text() for tick in ax.get_yticklabels() if low <= tick.get_position()[1] <= high}
+    assert labels == {"1", "2", "5"}
+    assert ax.get_yscale() == "log"
+    assert not any(tick.get_text() for tick in ax.get_yticklabels(minor=True))
