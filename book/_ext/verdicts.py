@@ -38,10 +38,7 @@ class Verdict(SphinxRole):
             if number not in known:
                 message = f"verdict {number!r} is not among the claims {', '.join(known)}"
                 return [], [self.inliner.reporter.error(message, line=self.lineno)]
-            found += [
-                badge(self.env, number.strip(), known[number.strip()], self.env.docname),
-                nodes.Text(" "),
-            ]
+            found += [badge(number, known[number], self.env.docname), nodes.Text(" ")]
         return found, []
 
 
