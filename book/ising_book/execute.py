@@ -248,6 +248,8 @@ def render():
     target.mkdir(exist_ok=True)
     shutil.copy(source / "tex-chtml-full.js", target)
     shutil.copytree(source / "output", target / "output", dirs_exist_ok=True)
+    for name in ("explore", "hover"):
+        shutil.copytree(ROOT / "book" / "_static" / name, html / "_static" / name, dirs_exist_ok=True)
     page = html / "index.html"
     page.touch()  # it only leads to the first page, and Jupyter Book leaves an old one as it is
     return page
