@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from torch import nn
 
 from ising_lib import ddpm, denoisers, exact, ising
 from ising_lib.denoisers import torch_generator
+from tests.equations.helpers import Network, best_of_model, tilted
 
 FALSE_ALARM = 1e-4  # probability that a correct law fails one test, over all comparisons in it
 ROUNDING = 1e-11
@@ -20,10 +20,6 @@ STATES = exact.configurations(M).astype(np.float64)
 @pytest.fixture
 def model(rng):
     return ising.gaussian(M, 1.5, rng=rng)
-
-
-def tilted(model, y):
-    return ising.IsingModel(model.fields + y, model.couplings)
 
 
 # ---- bits
@@ -37,9 +33,18 @@ def test_eq_a1_guess_is_a_probability(kept, model, rng):
     weights = weights * np.exp(-((x - np.sqrt(kept) * STATES) ** 2).sum(1) / (2 * (1 - kept)))
     up = [weights[STATES[:, i] > 0].sum() / weights.sum() for i in range(M)]
     magnetisation = exact.moments(tilted(model, np.sqrt(kept) / (1 - kept) * x))[0]
-    noise = (x - np.sqrt(kept) * magnetisation) / np.sqrt(1 - kept)  # ε*, Eq. T.10
-    guess = (x - np.sqrt(1 - kept) * noise) / np.sqrt(kept)
-    np.testing.assert_allclose((1 + guess) / 2, up, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose((1 + magnetisation) / 2, up, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_eq_a1_guess_is_what_the_last_step_puts_out(kept, model, rng):
+    """The library's sampler in one step from σ_t: (σ_t − √(1−ᾱ) ε̂)/√ᾱ, here the mean of σ_0 given σ_t."""
+    schedule = ddpm.NoiseSchedule([1 - kept])
+    settings = {"n_steps": 1, "order": 1, "precision": "float32", "rng": rng}
+    _, (start, end) = ddpm.trajectory(best_of_model(model, schedule), schedule, 7, **settings)
+    y = np.sqrt(kept) / (1 - kept) * start.astype(float)
+    expected = [exact.moments(tilted(model, row))[0] for row in y]
+    np.testing.assert_allclose(end, expected, rtol=0, atol=1e-5)  # float32, y up to 30
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.8])
@@ -117,24 +122,21 @@ def test_eq_a5_a_chosen_step_is_a_step_of_a_shorter_schedule():
     after = np.concatenate([[1.0], kept[:-1]])
     shorter = ddpm.NoiseSchedule(1 - kept / after)
     np.testing.assert_allclose(shorter.alphas_bar, kept, rtol=1e-10)  # a product of 50 numbers
-    network, settings = Tilting(M), {"order": 1, "precision": "float32"}
+    settings = {"order": 1, "precision": "float32"}
     # the same network in steps of either schedule: it must be told the step's number in its own count
-    network.number = {int(t): k for k, t in enumerate(chosen, start=1)}
-    first = ddpm.sample(network, schedule, 64, n_steps=50, rng=np.random.default_rng(1), **settings)
-    network.number = {k: k for k in range(1, 51)}
-    second = ddpm.sample(network, shorter, 64, n_steps=50, rng=np.random.default_rng(1), **settings)
+    number = np.zeros(1001, int)
+    number[chosen] = np.arange(1, 51)
+    long = Network(lambda x, t: tilting(x, torch.tensor(number)[t]), M)
+    first = ddpm.sample(long, schedule, 64, n_steps=50, rng=np.random.default_rng(1), **settings)
+    second = ddpm.sample(
+        Network(tilting, M), shorter, 64, n_steps=50, rng=np.random.default_rng(1), **settings
+    )
     np.testing.assert_allclose(first, second, rtol=0, atol=1e-4)  # float32, 50 steps
 
 
-class Tilting(nn.Module):
+def tilting(x, t):
     """ε̂ of two arguments: any smooth function will do."""
-
-    def __init__(self, n_spins):
-        super().__init__()
-        self.config, self.number = {"n_spins": n_spins}, {}
-
-    def forward(self, x, t):
-        return 0.6 * x + 0.3 * torch.sin(x + 0.1 * self.number.get(int(t[0]), int(t[0])))
+    return 0.6 * x + 0.3 * torch.sin(x + 0.1 * t[:, None])
 
 
 @pytest.mark.parametrize("n_steps", [10, 50])
@@ -148,21 +150,41 @@ def test_eq_a6_even_angles(n_steps):
     np.testing.assert_allclose(chosen, even, rtol=0, atol=np.diff(angle).max() / 2)
 
 
+def test_eq_a6_equal_angles_are_equal_ways(rng):
+    """‖σ_t − σ_r‖²/M is Δφ² to the next order, at any angle, for start and noise that stay the same."""
+    n, gap = 200_000, 0.01
+    clean, noise = rng.choice([-1.0, 1.0], n), rng.normal(size=n)
+    for angle in (0.1, 0.8, 1.5):
+        schedules = [ddpm.NoiseSchedule([np.sin(a) ** 2]) for a in (angle, angle + gap)]
+        tensors = (
+            torch.tensor(clean)[:, None],
+            torch.ones(n, dtype=torch.int64),
+            torch.tensor(noise)[:, None],
+        )
+        ends = [ddpm.add_noise(schedule, *tensors).numpy() for schedule in schedules]
+        squares = (ends[1] - ends[0]) ** 2 / gap**2
+        assert squares.mean() == pytest.approx(1, abs=4.5 * squares.std() / np.sqrt(n) + gap**2)
+
+
 # ---- second order
 
 
 @pytest.mark.parametrize(("t", "r"), [(900, 700), (400, 399), (100, 20), (5, 1)])
 def test_eq_a7_a_step_in_the_field(t, r):
     """Eq. 32 and 33 between t and r, times √ᾱ_r/(1−ᾱ_r): y_r = y_t + (κ_r − κ_t) σ̂_0 + √(κ_r − κ_t) z."""
-    bar = levels(ddpm.NoiseSchedule.linear())
-    a, kappa = bar[t] / bar[r], bar / (1 - bar + (bar == 1))
+    schedule = ddpm.NoiseSchedule.linear()
+    bar = levels(schedule)
+    kappa = bar / (1 - bar + (bar == 1))
     scale = np.sqrt(bar) / (1 - bar + (bar == 1))  # y = scale σ
+    [step] = ddpm._reverse_steps(schedule, np.array([r, t]), 1)[:1]
     x, guess = 0.7, -0.4
-    mean = np.sqrt(a) * (1 - bar[r]) / (1 - bar[t]) * x + (1 - a) * np.sqrt(bar[r]) / (1 - bar[t]) * guess
-    variance = (1 - a) * (1 - bar[r]) / (1 - bar[t])
+    mean = step.shrink * (x - step.pull * (x - step.signal * guess) / step.noise)
     gain = kappa[r] - kappa[t]
     assert scale[r] * mean == pytest.approx(scale[t] * x + gain * guess, rel=1e-9)
-    assert scale[r] ** 2 * variance == pytest.approx(gain, rel=1e-9)
+    assert scale[r] ** 2 * step.spread**2 == pytest.approx(gain, rel=1e-9)
+    a = bar[t] / bar[r]
+    by_hand = np.sqrt(a) * (1 - bar[r]) * x + (1 - a) * np.sqrt(bar[r]) * guess
+    assert mean == pytest.approx(by_hand / (1 - bar[t]), rel=1e-9)
 
 
 def test_eq_a8_field_walks_along_the_magnetisation(model, rng):
@@ -206,7 +228,7 @@ def test_eq_a9_integral_of_a_straight_line():
 
 def test_eq_a10_is_the_second_order_of_the_library():
     """Its way from noise to spins, rebuilt from the same draws: Eq. 32 with the bent guess, and Eq. 33."""
-    schedule, network = ddpm.NoiseSchedule.linear(), Tilting(3)
+    schedule, network = ddpm.NoiseSchedule.linear(), Network(tilting, 3)
     settings = {"n_steps": 12, "order": 2, "precision": "float32"}
     steps, states = ddpm.trajectory(network, schedule, 9, rng=np.random.default_rng(5), **settings)
     random = torch_generator(np.random.default_rng(5))

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from torch import nn
 
 from ising_lib import ddpm, exact, ising
 from ising_lib.denoisers import torch_generator
+from tests.equations.helpers import Network, best_network, best_of_model, log_normal
 
 FALSE_ALARM = 1e-4  # probability that a correct law fails one test, over all comparisons in it
 ROUNDING = 1e-12
@@ -38,10 +38,6 @@ def noised(schedule, clean, t, noise):
     steps = torch.full((clean.size,), t)
     first, second = tensors
     return ddpm.add_noise(schedule, first, steps, second).numpy().reshape(clean.shape)
-
-
-def log_normal(x, mean, variance):
-    return -((x - mean) ** 2) / (2 * variance) - np.log(2 * np.pi * variance) / 2
 
 
 def posterior(schedule, t, x, clean):
@@ -110,7 +106,7 @@ def test_eq_27_two_steps(rng):
 
 
 @pytest.mark.parametrize("t", range(1, 7))
-def test_eq_17_28_steps_compose(t, rng):
+def test_eq_17_28_d2_steps_compose(t, rng):
     """t single steps land where Eq. 28 goes at once, with the ε̄_t of Eq. D.2, which has variance one."""
     clean, noises = rng.normal(size=5), rng.normal(size=(t, 5))
     walked = clean
@@ -188,18 +184,62 @@ def test_eq_30_31_32_33_are_bayes(t, clean):
     np.testing.assert_allclose(density / step, np.exp(log_normal(y, mean, variance)), rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("t", range(2, 7))
-def test_eq_d5_precisions_add(t):
-    """1/σ_q² = α_t/(1−α_t) + 1/(1−ᾱ_{t−1}), and the mean weighs each source by its precision."""
+def library_step(schedule, t):
+    """Mean as a function of (σ_t, σ_0), and standard deviation, of step t of the library's sampler."""
+    step = ddpm._reverse_steps(schedule, np.arange(1, schedule.n_steps + 1), 1)[-t]
+    assert step.t == t
+
+    def mean(x, clean):
+        noise = (x - step.signal * clean) / step.noise
+        return step.shrink * (x - step.pull * noise)
+
+    return mean, step.spread
+
+
+@pytest.mark.parametrize("t", range(1, 7))
+def test_eq_32_33_39_40_d5_are_the_steps_of_the_library(t, rng):
+    """Mean and width, for any σ_t and σ_0; the precisions of the two sources add; the last step is sure."""
     a, before, _ = alphas(SHORT, t)
-    mean, variance = posterior(SHORT, t, 0.4, -1.0)
-    assert 1 / variance == pytest.approx(a / (1 - a) + 1 / (1 - before), rel=ROUNDING)
-    pull = np.sqrt(a) / (1 - a) * 0.4 + np.sqrt(before) / (1 - before) * -1.0
-    assert mean == pytest.approx(variance * pull, abs=ROUNDING)
+    mean, spread = library_step(SHORT, t)
+    x, clean = rng.normal(size=9), rng.choice([-1.0, 1.0], 9)
+    expected, variance = posterior(SHORT, t, x, clean)
+    np.testing.assert_allclose(mean(x, clean), expected, rtol=0, atol=1e-11)
+    assert spread**2 == pytest.approx(variance, abs=ROUNDING)
+    if t == 1:
+        assert spread == 0
+        np.testing.assert_allclose(expected, clean, rtol=0, atol=ROUNDING)
+    else:
+        assert 1 / spread**2 == pytest.approx(a / (1 - a) + 1 / (1 - before), rel=ROUNDING)
+        pull = np.sqrt(a) / (1 - a) * x + np.sqrt(before) / (1 - before) * clean
+        np.testing.assert_allclose(mean(x, clean), spread**2 * pull, rtol=0, atol=1e-11)
 
 
-def test_eq_d5_last_step_lands_on_the_start():
-    assert posterior(SHORT, 1, 0.4, -1.0) == (pytest.approx(-1.0, abs=ROUNDING), 0.0)
+def one_spin_excess(schedule):
+    """(κ_{t−1} − κ_t) E Var(σ_0|σ_t) of one free spin, t = 2 … T: E tanh²(κ + √κ z) by quadrature."""
+    kappa = schedule.alphas_bar / (1 - schedule.alphas_bar)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(200)
+    guess = np.tanh(kappa[1:, None] + np.sqrt(kappa[1:, None]) * nodes)
+    return -np.diff(kappa) * (1 - guess**2 @ weights / weights.sum())
+
+
+def test_eq_d6_centres_lie_apart_but_the_start_is_then_known():
+    """Centres are 2√(κ_{t−1} − κ_t) widths apart, above one up to t = 89; the excess variance is small."""
+    schedule = ddpm.NoiseSchedule.linear()
+    t, kappa = np.arange(2, 1001), schedule.alphas_bar / (1 - schedule.alphas_bar)
+    centres = [posterior(schedule, k, 0.3, np.array([1.0, -1.0])) for k in t]
+    apart = np.array([np.ptp(mean) / np.sqrt(variance) for mean, variance in centres])
+    np.testing.assert_allclose(apart, 2 * np.sqrt(-np.diff(kappa)), rtol=1e-7)
+    assert t[apart > 1].max() == 89  # not only where 1 − ᾱ_t is of order β_t, the first step or two
+    assert (1 - schedule.alphas_bar)[88] > 40 * schedule.betas[88]
+    excess = one_spin_excess(schedule)
+    assert excess.max() < 0.006
+    # for the mixture at one σ_t: its variance along the spin is σ_q² (1 + (κ_{t−1} − κ_t) Var(σ_0|σ_t))
+    for k in (50, 200):
+        means, variance = posterior(schedule, k, 0.1, np.array([1.0, -1.0]))
+        up = 1 / (1 + np.exp(-2 * np.sqrt(kappa[k - 1] / (1 - schedule.alphas_bar[k - 1])) * 0.1))
+        mixed = variance + up * (1 - up) * (means[0] - means[1]) ** 2
+        expected = variance * (1 + (kappa[k - 2] - kappa[k - 1]) * 4 * up * (1 - up))
+        assert mixed == pytest.approx(expected, rel=1e-9)
 
 
 def test_eq_d6_small_steps_backwards_are_normal():
@@ -297,11 +337,30 @@ def chain():
     return Chain()
 
 
-def test_eq_34_likelihood_of_a_data_set_is_an_average(chain):
-    """1/N Σ_k log p(σ_0^k) over ten samples, seven up and three down, is the average over q(σ_0)."""
-    log_p = chain.log_p_clean()
-    samples = np.array([0] * 7 + [1] * 3)
-    assert log_p[samples].mean() == pytest.approx(chain.shares @ log_p, rel=ROUNDING)
+def test_eq_34_likelihood_of_a_data_set_is_an_average(chain, rng):
+    """1/N Σ_k log p(σ_0^k) over 100,000 samples: the average over q(σ_0), within its standard error."""
+    log_p, n = chain.log_p_clean(), 100_000
+    drawn = log_p[(rng.random(n) > chain.shares[0]).astype(int)]
+    spread = np.sqrt(chain.shares.prod()) * abs(log_p[0] - log_p[1])
+    assert drawn.mean() == pytest.approx(chain.shares @ log_p, abs=4 * spread / np.sqrt(n))
+    assert spread > 0.1
+
+
+def test_eq_35_36_37_forward_chain_is_that_of_the_library(chain, rng):
+    """Paths of the grid and of ddpm.add_noise have the same moments: Eq. 35 to 37 are about this noise."""
+    noise = rng.normal(size=(3, 40_000))
+    x = np.where(rng.random(40_000) < chain.shares[0], 1.0, -1.0)
+    for t in (1, 2, 3):
+        x = one_step(chain.schedule, t, x, noise[t - 1])
+        for power in (1, 2, 4):
+            expected = chain.marginal(t, np.broadcast_to(chain.x**power, (2, chain.x.size)))
+            error = (x**power).std() / np.sqrt(x.size)
+            assert (x**power).mean() == pytest.approx(expected, abs=4.5 * error)
+    # and the path density, Eq. D.1, has the marginals of Eq. 29
+    for axis, t in ((0, 1), (1, 2), (2, 3)):
+        by_path = chain.average(np.expand_dims(chain.x**2, [k for k in range(3) if k != axis])[None])
+        by_marginal = chain.marginal(t, np.broadcast_to(chain.x**2, (2, chain.x.size)))
+        assert by_path == pytest.approx(by_marginal, abs=GRID)
 
 
 def test_eq_35_likelihood_through_the_forward_chain(chain):
@@ -311,12 +370,12 @@ def test_eq_35_likelihood_through_the_forward_chain(chain):
     np.testing.assert_allclose(np.log(through_q), chain.log_p_clean(), rtol=0, atol=GRID)
 
 
-def test_eq_36_37_bound_is_a_sum_of_losses(chain):
+def test_eq_36_37_d8_bound_is_a_sum_of_losses(chain):
     """The three-fold integral of the logarithm against L_T, L_2, L_1 and L_0, one integral each."""
     assert chain.bound() == pytest.approx(-sum(chain.losses()), abs=GRID)
 
 
-def test_eq_36_is_a_lower_bound(chain):
+def test_eq_36_d9_is_a_lower_bound(chain):
     """And log p(σ_0) exceeds it by Eq. D.9: the divergence of the two chains, given σ_0."""
     log_p = chain.log_p_clean()
     likelihood = chain.shares @ log_p
@@ -353,20 +412,26 @@ def test_eq_39_40_noise_instead_of_the_start(t, rng):
     np.testing.assert_allclose(mean, posterior(SHORT, t, x, clean)[0], rtol=0, atol=1e-11)
 
 
-class Bent(nn.Module):
+def bent(x, t):
     """ε̂(x, t): any smooth function will do."""
+    return torch.tanh(x) + 0.02 * t[:, None] * x
 
-    def __init__(self, n_spins):
-        super().__init__()
-        self.config = {"n_spins": n_spins}
 
-    def forward(self, x, t):
-        return torch.tanh(x) + 0.02 * t[:, None] * x
+def test_eq_d7_one_step_of_the_library_is_normal(rng):
+    """20,000 first steps, each from other noise: four moments of (σ_{t−1} − μ_p)/σ_q are those of N(0, 1)."""
+    network, n = Network(bent, 1), 20_000
+    settings = {"n_steps": 6, "order": 1, "precision": "float32", "rng": rng}
+    _, states = ddpm.trajectory(network, SHORT, n, **settings)
+    x = states[0, :, 0].astype(float)
+    estimate = network(torch.tensor(x[:, None]), torch.tensor([6]))[:, 0].numpy()
+    z = (states[1, :, 0] - noise_mean(SHORT, 6, x, estimate)) / np.sqrt(posterior(SHORT, 6, 0.0, 0.0)[1])
+    for power, expected, spread in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
+        assert (z**power).mean() == pytest.approx(expected, abs=4.5 * np.sqrt(spread / n))
 
 
 def test_eq_41_d12_are_the_sampler():
     """The library's way from noise to spins, rebuilt with Eq. 41 and 33 from the same draws."""
-    schedule, network = ddpm.NoiseSchedule.linear(40, 1e-3, 0.2), Bent(3)
+    schedule, network = ddpm.NoiseSchedule.linear(40, 1e-3, 0.2), Network(bent, 3)
     settings = {"n_steps": 40, "order": 1, "precision": "float32"}
     steps, states = ddpm.trajectory(network, schedule, 11, rng=np.random.default_rng(5), **settings)
     random = torch_generator(np.random.default_rng(5))
@@ -393,26 +458,33 @@ def test_eq_42_43_divergence_from_the_noise(t, rng):
     assert divergence == pytest.approx(gamma * ((noise - estimate) ** 2).sum(), rel=1e-10)
 
 
-class Linear(nn.Module):
+class Linear(torch.nn.Module):
     """ε̂ = c x."""
 
     def __init__(self, c, n_spins):
         super().__init__()
-        self.c, self.config = c, {"n_spins": n_spins}
+        self.c, self.config = torch.nn.Parameter(torch.tensor(float(c))), {"n_spins": n_spins}
 
     def forward(self, x, t):
         return self.c * x
 
 
-def test_eq_22_44_is_the_loss_of_the_library(rng):
-    """ε̂ = c σ_t has E (ε̄ − ε̂)² = c² ᾱ_t + (1 − c √(1−ᾱ_t))² per spin, averaged over t."""
-    c, bar, n = 0.2, SHORT.alphas_bar, 6000
-    spins = rng.choice([-1, 1], (n, 3))
+def test_eq_22_44_is_what_training_lowers(rng):
+    """ε̂ = c σ_t has E (ε̄ − ε̂)² = c² ᾱ_t + (1 − c √(1−ᾱ_t))² per spin, averaged over t = 1 … T alike.
+
+    The loss of the first update of ``train``, before it, of a large batch; and ``denoising_loss``.
+    """
+    c, bar, n = 0.2, SHORT.alphas_bar, 60_000
+    by_step = c**2 * bar + (1 - c * np.sqrt(1 - bar)) ** 2
+    spins = rng.choice([-1, 1], (6000, 3))
+    settings = {"n_iterations": 1, "batch_size": n, "precision": "float32", "rng": rng}
+    [step] = ddpm.train(Linear(c, 3), SHORT, spins, **settings)
     loss = ddpm.denoising_loss(Linear(c, 3), SHORT, spins, rng=rng, precision="float32")
-    # one squared residual has a mean below 1 and a standard deviation below √2; 4·3·6000 of them
-    expected = (c**2 * bar + (1 - c * np.sqrt(1 - bar)) ** 2).mean()
-    limit = stats.norm.isf(FALSE_ALARM / 2) * np.sqrt(2 / (4 * 3 * n))
-    assert loss == pytest.approx(expected, abs=limit)
+    # one squared residual has a mean below 1 and a standard deviation below √2; 3 n or 4·3·6000 of them
+    limit = stats.norm.isf(FALSE_ALARM / 2) * np.sqrt(2 / (4 * 3 * 6000))
+    assert step.loss == pytest.approx(by_step.mean(), abs=limit)
+    assert loss == pytest.approx(by_step.mean(), abs=limit)
+    assert abs(by_step[:3].mean() - by_step.mean()) > 3 * limit  # training at t ≤ T/2 alone would show
 
 
 def test_eq_d10_weights_of_the_bound():
@@ -429,8 +501,8 @@ def test_eq_d10_weights_of_the_bound():
     assert gamma.max() > 50 * gamma[-1]
 
 
-def test_eq_d11_best_network_is_the_conditional_mean():
-    """L(ε̂) = L(ε*) + E ‖ε̂ − ε*‖², with ε* = E[ε̄|σ_t], for one spin by quadrature."""
+def test_eq_d11_best_network_is_the_conditional_mean(rng):
+    """L(ε̂) = L(ε*) + E ‖ε̂ − ε*‖², with ε* = E[ε̄|σ_t], for one spin by quadrature and by the library."""
     bar, shares, clean = 0.4, np.array([0.7, 0.3]), np.array([[1.0], [-1.0]])
     x, step = np.linspace(-9, 9, 721, retstep=True)
     joint = shares[:, None] * np.exp(log_normal(x, np.sqrt(bar) * clean, 1 - bar)) * step  # (2, n)
@@ -440,7 +512,41 @@ def test_eq_d11_best_network_is_the_conditional_mean():
     for other in (np.tanh(x), 0.5 * x, np.zeros_like(x)):
         loss = (joint * (noise - other) ** 2).sum()
         assert loss == pytest.approx(floor + (joint * (other - best) ** 2).sum(), rel=GRID)
+    schedule, spins = ddpm.NoiseSchedule([1 - bar]), np.where(rng.random((20_000, 1)) < 0.7, 1, -1)
+    network = best_network(clean, shares, schedule)
+    found = ddpm.denoising_loss(network, schedule, spins, rng=rng, precision="float32")
+    assert found == pytest.approx(floor, abs=4.5 * np.sqrt(2 / 80_000))  # standard deviation below √2
     # the floor is what σ_t cannot tell about σ_0: ᾱ/(1−ᾱ) times the variance left to the spin
     mean = (joint * clean).sum(0) / joint.sum(0)
     left = (joint.sum(0) * (1 - mean**2)).sum()
     assert floor == pytest.approx(bar / (1 - bar) * left, rel=GRID)
+
+
+def test_eq_d11_the_floor_is_that_of_the_samples_trained_on(rng):
+    """A network that knows 30 samples by heart gets below the floor of the distribution they come from."""
+    model, schedule = ising.gaussian(8, rng=rng), ddpm.NoiseSchedule([0.3])
+    spins = exact.sample(model, 30, rng=rng)
+    heart = best_network(spins, np.full(30, 1 / 30), schedule)
+    fresh = exact.sample(model, 4000, rng=rng)
+    many = np.repeat(spins, 130, axis=0)
+    settings = {"rng": rng, "precision": "float32"}
+    floor = ddpm.denoising_loss(best_of_model(model, schedule), schedule, fresh, **settings)
+    on_samples, on_fresh = (ddpm.denoising_loss(heart, schedule, some, **settings) for some in (many, fresh))
+    # standard errors are below √(2/(4·8·3900)) = 0.004
+    assert on_samples < 0.7 * floor
+    assert on_fresh > floor + 0.05
+
+
+@pytest.mark.parametrize("schedule", [SHORT, ddpm.NoiseSchedule.linear(), ddpm.NoiseSchedule.cosine()])
+def test_eq_d13_weights_are_steps_of_the_clock(schedule, rng):
+    """γ_t κ_t = (κ_{t−1} − κ_t)/2, and ‖ε̄ − ε̂‖² = κ_t ‖σ_0 − σ̂_0‖²."""
+    bar = schedule.alphas_bar
+    kappa = bar / (1 - bar)
+    gamma = schedule.betas[1:] / (2 * schedule.alphas[1:] * (1 - bar[:-1]))
+    np.testing.assert_allclose(gamma * kappa[1:], -np.diff(kappa) / 2, rtol=1e-7)
+    clean, noise, estimate = rng.normal(size=(3, 5))
+    for t in (2, schedule.n_steps // 2):
+        x = noised(schedule, clean, t, noise)
+        guess = (x - np.sqrt(1 - bar[t - 1]) * estimate) / np.sqrt(bar[t - 1])
+        squares = kappa[t - 1] * ((clean - guess) ** 2).sum()
+        assert ((noise - estimate) ** 2).sum() == pytest.approx(squares, rel=1e-9)

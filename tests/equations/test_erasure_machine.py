@@ -11,18 +11,12 @@ import pytest
 import torch
 
 from ising_lib import erasure, exact, ising
+from tests.equations.helpers import covariance, features, gradient, vector
 
 ROUNDING = 1e-12  # sums of at most 2^5 terms of order one
 N_POINTS = 64  # on the circle; what folds onto order k comes from order k + 64
 M = 5
 PAIRS = np.triu_indices(M, 1)
-
-
-def features(spins):
-    """O(σ) = (σ_i, σ_i σ_j for i < j), (N, L)."""
-    i, j = np.triu_indices(spins.shape[1], 1)
-    sigma = np.asarray(spins, dtype=np.float64)
-    return np.hstack([sigma, sigma[:, i] * sigma[:, j]])
 
 
 STATES = exact.configurations(M)
@@ -76,12 +70,17 @@ def expansion(model):
     return value
 
 
+def problem(data):
+    """The library's equations for equally weighted samples."""
+    return erasure._Problem(data)
+
+
 def test_eq_e1_reweighted_data(model, data):
-    """f p^{ε−1} with p enumerated, Z and all, against f exp((1−ε) H), which needs the samples alone."""
+    """Moments under f p^{ε−1}, p enumerated, Z and all, against the library, which needs energies alone."""
     epsilon, p = 0.4, exact.probabilities(model)[exact.index(data)]
     with_z = p ** (epsilon - 1) / (p ** (epsilon - 1)).sum()
-    without = np.exp((1 - epsilon) * ising.energy(model, data))
-    np.testing.assert_allclose(without / without.sum(), with_z, rtol=ROUNDING)
+    _, moments = problem(data).reweighted(model.to_vector(), epsilon)
+    np.testing.assert_allclose(moments, with_z @ features(data), rtol=0, atol=ROUNDING)
 
 
 def test_eq_11_reweighted_model_is_a_hotter_one(model):
@@ -114,10 +113,10 @@ def law(rng):
 @pytest.mark.parametrize("epsilon", [0.2, 0.5, 0.9])
 def test_eq_09_10_are_the_gradient_of_g(epsilon, model, rng):
     """By autodiff.  That they are not the gradient of 𝓛_D, as printed, is shown in test_errata.py."""
-    weights, leaf = law(rng), torch.tensor(model.to_vector(), requires_grad=True)
-    g(leaf, weights, epsilon).backward()
+    weights = law(rng)
+    found = gradient(lambda w: g(w, weights, epsilon), model.to_vector())
     expected = differences(model.to_vector(), weights, epsilon)
-    np.testing.assert_allclose(leaf.grad.numpy(), expected, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
 
 
 def test_eq_09_10_vanish_at_the_truth(model):
@@ -194,7 +193,7 @@ def moment_coefficients(model):
 
 
 def second_order(model):
-    """The ε² terms of Eq. E.5: indirect influence through a third spin."""
+    """The ε² terms of Eq. E.5: a neighbour's field, two fields, and the third spins."""
     h, J = model.fields, model.couplings
     return np.concatenate([J @ h, (np.outer(h, h) + J @ J)[PAIRS]])
 
@@ -208,14 +207,12 @@ def test_eq_14_15a_first_order_is_the_parameter_itself(model):
 
 def test_eq_14_15a_are_derivatives_of_the_logarithm(model):
     """(1/ε) ∂ ln Z_ε/∂w by autodiff against exact.moments of the hotter model."""
-    leaf = torch.tensor(model.to_vector(), requires_grad=True)
-    (torch.logsumexp(0.4 * torch.from_numpy(TABLE) @ leaf, 0) / 0.4).backward()
-    first, second = exact.moments(model.at(0.4))
-    expected = np.concatenate([first, second[PAIRS]])
-    np.testing.assert_allclose(leaf.grad.numpy(), expected, rtol=0, atol=ROUNDING)
+    table = torch.from_numpy(TABLE)
+    found = gradient(lambda w: torch.logsumexp(0.4 * table @ w, 0) / 0.4, model.to_vector())
+    np.testing.assert_allclose(found, vector(*exact.moments(model.at(0.4))), rtol=0, atol=ROUNDING)
 
 
-def test_eq_e5_second_order_goes_through_a_third_spin(model):
+def test_eq_e5_second_order(model):
     coefficients = moment_coefficients(model)
     expected = second_order(model)
     np.testing.assert_allclose(coefficients[2], expected, rtol=0, atol=10 * tolerance(model, 2))
@@ -228,58 +225,54 @@ def objective(vector, data, epsilon):
     return torch.logsumexp(exponents, 0) / (1 - epsilon) + epsilon / 2 * vector @ vector
 
 
-def published(data, epsilon, learning_rate, n_steps):
-    """Eq. 15b and 16 spelled out spin by spin, from zero."""
-    fields, couplings = np.zeros(M), np.zeros((M, M))
-    sigma = data.astype(np.float64)
-    for _ in range(n_steps):
-        energies = ising.energy(ising.IsingModel(fields, couplings), data)
-        weights = np.exp((1 - epsilon) * energies)
+def published(data, epsilon, n_steps):
+    """Eq. 15b and 16 with α = 0.1, spelled out, from zero: parameters and largest residual at each step."""
+    fields, couplings, sigma = np.zeros(M), np.zeros((M, M)), data.astype(np.float64)
+    steps = []
+    for _ in range(n_steps + 1):
+        weights = np.exp((1 - epsilon) * ising.energy(ising.IsingModel(fields, couplings), data))
         weights /= weights.sum()
-        second = sigma.T @ (weights[:, None] * sigma)
-        fields = fields + learning_rate * (weights @ sigma - epsilon * fields)
-        couplings = couplings + learning_rate * (second - epsilon * couplings)
+        first = weights @ sigma - epsilon * fields
+        second = sigma.T @ (weights[:, None] * sigma) - epsilon * couplings
+        steps.append((vector(fields, couplings), np.abs(vector(first, second)).max()))
+        fields, couplings = fields + 0.1 * first, couplings + 0.1 * second
         np.fill_diagonal(couplings, 0)
-    return np.concatenate([fields, couplings[PAIRS]])
+    return steps
 
 
 @pytest.mark.parametrize("epsilon", [0.3, 0.8])
-def test_eq_15b_16_are_gradient_descent_on_f(epsilon, data):
-    """Ten updates spelled out, against ten steps −α∇F with the gradient of autodiff."""
-    vector = torch.zeros(M + len(PAIRS[0]), dtype=torch.float64, requires_grad=True)
+def test_eq_15b_16_are_the_published_solver(epsilon, data):
+    """The library, stopped by its tolerance after ten updates, is where ten updates spelled out lead."""
+    w, residual = published(data, epsilon, 10)[-1]
+    fit = erasure.fit(data, epsilon, solver="published", tolerance=residual * (1 + 1e-9))
+    assert fit.n_iterations == 10
+    np.testing.assert_allclose(fit.model.to_vector(), w, rtol=0, atol=ROUNDING)
+
+
+def test_eq_15b_16_are_gradient_descent_on_f(data):
+    """Ten updates against ten steps −α∇F, the gradient by autodiff; in the end, the convex solver's fit."""
+    w = np.zeros(M + len(PAIRS[0]))
     for _ in range(10):
-        [gradient] = torch.autograd.grad(objective(vector, data, epsilon), vector)
-        vector = (vector - 0.1 * gradient).detach().requires_grad_()
-    found = published(data, epsilon, 0.1, 10)
-    np.testing.assert_allclose(found, vector.detach().numpy(), rtol=0, atol=ROUNDING)
-
-
-def test_eq_15b_16_at_rest_are_the_fit(data):
-    """2,000 updates shrink the slowest mode by (1 − 0.05)^2000: the fit of the library, to its residual."""
-    fit = erasure.fit(data, 0.5)
-    found = published(data, 0.5, 0.1, 2000)
-    # F is ε-strongly convex: |w − w*| ≤ |∇F|/ε ≤ √15 · 1e-6/0.5
-    assert np.linalg.norm(found - fit.model.to_vector()) < np.sqrt(15) * 1e-6 / 0.5
+        w = w - 0.1 * gradient(lambda v: objective(v, data, 0.5), w)
+    np.testing.assert_allclose(published(data, 0.5, 10)[-1][0], w, rtol=0, atol=ROUNDING)
+    # 2,000 updates shrink the slowest mode by (1 − 0.05)^2000; F is ε-strongly convex: |w − w*| ≤ |∇F|/ε
+    gap = published(data, 0.5, 2000)[-1][0] - erasure.fit(data, 0.5).model.to_vector()
+    assert np.linalg.norm(gap) < np.sqrt(15) * 1e-6 / 0.5
 
 
 def test_eq_e6_e7_value_and_gradient(model, data):
     """The library's F and ∇F against the definition and its derivative by autodiff."""
-    problem = erasure._Problem(data, np.full(len(data), 1 / len(data)), True)
-    value, gradient = problem.gradient(model.to_vector(), 0.4)
-    leaf = torch.tensor(model.to_vector(), requires_grad=True)
-    expected = objective(leaf, data, 0.4)
-    expected.backward()
-    assert value == pytest.approx(float(expected.detach()), abs=ROUNDING)
-    np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=0, atol=ROUNDING)
+    value, found = problem(data).gradient(model.to_vector(), 0.4)
+    expected = objective(torch.tensor(model.to_vector()), data, 0.4).item()
+    assert value == pytest.approx(expected, abs=ROUNDING)
+    slope = gradient(lambda w: objective(w, data, 0.4), model.to_vector())
+    np.testing.assert_allclose(found, slope, rtol=0, atol=ROUNDING)
 
 
-def hessian(vector, data, epsilon):
+def hessian(w, data, epsilon):
     """ε I + (1−ε) Cov_{f_ε}(O): Eq. E.8."""
-    table = features(data)
-    weights = np.exp(-(1 - epsilon) * table @ vector)
-    weights /= weights.sum()
-    centred = table - weights @ table
-    return epsilon * np.eye(len(vector)) + (1 - epsilon) * centred.T @ (weights[:, None] * centred)
+    weights = np.exp(-(1 - epsilon) * features(data) @ w)
+    return epsilon * np.eye(len(w)) + (1 - epsilon) * covariance(features(data), weights / weights.sum())
 
 
 @pytest.mark.parametrize("epsilon", [0.1, 0.5, 0.9])
@@ -306,9 +299,7 @@ def test_eq_e9_one_step_contracts(data, rng):
     """w¹ − w* = (I − αĀ)(w⁰ − w*) with Ā the Hessian averaged along the line by Gauss's rule."""
     fit = erasure.fit(data, 0.5, tolerance=1e-7).model.to_vector()
     start = fit + 0.3 * rng.normal(size=fit.size)
-    leaf = torch.tensor(start, requires_grad=True)
-    objective(leaf, data, 0.5).backward()
-    stepped = start - 0.1 * leaf.grad.numpy()
+    stepped = start - 0.1 * problem(data).gradient(start, 0.5)[1]
     nodes, weights = np.polynomial.legendre.leggauss(20)
     average = sum(
         w / 2 * hessian(fit + (x + 1) / 2 * (start - fit), data, 0.5)
@@ -319,18 +310,14 @@ def test_eq_e9_one_step_contracts(data, rng):
     np.testing.assert_allclose(stepped - fit, expected, rtol=0, atol=1e-7)
 
 
-def test_eq_e10_too_long_a_step_moves_away(data, rng):
-    """Stable for α just below 2/λ_max at the fit, unstable just above."""
-    fit = erasure.fit(data, 0.5, tolerance=1e-7).model.to_vector()
-    largest = np.linalg.eigvalsh(hessian(fit, data, 0.5)).max()
-    direction = np.linalg.eigh(hessian(fit, data, 0.5))[1][:, -1]
-    for factor, grows in ((0.9, False), (1.1, True)):
-        vector = torch.from_numpy(fit + 1e-3 * direction)
-        for _ in range(20):  # the leading mode changes by 0.8^20 ≈ 0.01 or by 1.2^20 ≈ 38
-            leaf = vector.clone().requires_grad_()
-            [gradient] = torch.autograd.grad(objective(leaf, data, 0.5), leaf)
-            vector = vector - factor * 2 / largest * gradient
-        assert (np.linalg.norm(vector.numpy() - fit) > 2e-3) == grows
+def test_eq_e10_too_long_a_step_never_arrives(data):
+    """The published solver converges for α just below 2/λ_max at the fit, and not for α just above."""
+    fit = erasure.fit(data, 0.3, tolerance=1e-7).model.to_vector()
+    bound = 2 / np.linalg.eigvalsh(hessian(fit, data, 0.3)).max()
+    settings = problem(data), 0.3, 0.1 * fit, 1e-5, 2000
+    erasure._solve_published(*settings, 0.95 * bound)
+    with pytest.raises(erasure.NotConverged):
+        erasure._solve_published(*settings, 1.05 * bound)
 
 
 def test_eq_e11_without_erasure_couplings_are_correlations(data):

@@ -8,16 +8,10 @@ import pytest
 import torch
 
 from ising_lib import erasure, estimators, exact, ising
+from tests.equations.helpers import covariance, features, gradient, vector
 
 # Sums of 2^M ≤ 256 terms in float64, all of order one: rounding stays below 256 · 2.2e-16 ≈ 6e-14.
 ROUNDING = 1e-12
-
-
-def features(spins):
-    """O(σ) = (σ_i, σ_i σ_j for i < j), (N, L)."""
-    i, j = np.triu_indices(spins.shape[1], 1)
-    sigma = np.asarray(spins, dtype=np.float64)
-    return np.hstack([sigma, sigma[:, i] * sigma[:, j]])
 
 
 def by_loops(model):
@@ -38,9 +32,7 @@ def log_likelihood(vector, states, data):
 
 
 def autodiff_gradient(vector, states, data):
-    leaf = torch.tensor(vector, requires_grad=True)
-    log_likelihood(leaf, states, data).backward()
-    return leaf.grad.numpy()
+    return gradient(lambda leaf: log_likelihood(leaf, states, data), vector)
 
 
 @pytest.fixture
@@ -60,7 +52,7 @@ def states():
     return exact.configurations(5)
 
 
-def test_eq_01_boltzmann_law(model, states):
+def test_eq_01_boltzmann_distribution(model, states):
     """p(σ) = exp(−H)/Z summed term by term by the standard library."""
     energies = by_loops(model)
     z = math.fsum(math.exp(-energy) for energy in energies.values())
@@ -84,14 +76,14 @@ def test_eq_i1_energy_is_linear_in_the_parameters(model, states):
 
 def test_eq_03_divergence_is_minus_likelihood_minus_entropy(model, data, states):
     """D_KL(f‖p) by its definition; the likelihood sample by sample."""
-    share = np.bincount(exact.index(data), minlength=len(states)) / len(data)  # f(σ)
-    seen = share > 0
-    p = exact.probabilities(model)
-    divergence = (share[seen] * np.log(share[seen] / p[seen])).sum()
+    share, p = exact.frequencies(data), exact.probabilities(model)  # f(σ)
     likelihood = np.log(p[exact.index(data)]).mean()
+    seen = share > 0
     negative_entropy = (share[seen] * np.log(share[seen])).sum()
-    assert divergence == pytest.approx(-likelihood + negative_entropy, abs=ROUNDING)
-    assert divergence > 0  # Gibbs: f is not p here
+    expected = math.fsum(x * math.log(x / y) for x, y in zip(share, p, strict=True) if x > 0)
+    assert exact.divergence(share, p) == pytest.approx(expected, abs=ROUNDING)
+    assert expected == pytest.approx(-likelihood + negative_entropy, abs=ROUNDING)
+    assert expected > 0  # Gibbs: f is not p here
 
 
 def test_eq_i2_likelihood_from_the_moments(model, data, states):
@@ -105,27 +97,22 @@ def test_eq_i2_likelihood_from_the_moments(model, data, states):
 
 def test_eq_i3_derivative_of_log_partition_function(model, states):
     """∂ log Z/∂w_a = ⟨O_a⟩_p: autodiff through the sum of 2^M terms against the moments."""
-    leaf = torch.tensor(model.to_vector(), requires_grad=True)
-    torch.logsumexp(torch.from_numpy(features(states)) @ leaf, 0).backward()
-    first, second = exact.moments(model)
-    expected = np.concatenate([first, second[np.triu_indices(5, 1)]])
-    np.testing.assert_allclose(leaf.grad.numpy(), expected, rtol=0, atol=ROUNDING)
+    table = torch.from_numpy(features(states))
+    slope = gradient(lambda w: torch.logsumexp(table @ w, 0), model.to_vector())
+    np.testing.assert_allclose(slope, vector(*exact.moments(model)), rtol=0, atol=ROUNDING)
 
 
-def test_eq_04_gradient_in_the_fields(model, data, states):
-    """⟨σ_i⟩_f − ⟨σ_i⟩_p against autodiff of the enumerated log-likelihood."""
-    gradient = autodiff_gradient(model.to_vector(), states, data)[:5]
-    np.testing.assert_allclose(data.mean(0) - exact.moments(model)[0], gradient, rtol=0, atol=ROUNDING)
-    assert np.abs(gradient).max() > 0.01  # there is something to get wrong
-
-
-def test_eq_05_gradient_in_the_couplings(model, data, states):
-    """⟨σ_i σ_j⟩_f − ⟨σ_i σ_j⟩_p for i < j, likewise."""
-    gradient = autodiff_gradient(model.to_vector(), states, data)[5:]
-    sigma = data.astype(np.float64)
-    difference = sigma.T @ sigma / len(sigma) - exact.moments(model)[1]
-    np.testing.assert_allclose(difference[np.triu_indices(5, 1)], gradient, rtol=0, atol=ROUNDING)
-    assert np.abs(gradient).max() > 0.01
+@pytest.mark.parametrize("part", ["fields", "couplings"])
+def test_eq_04_05_are_the_gradient(part, model, data, states):
+    """⟨O⟩_f − ⟨O⟩_p against autodiff; both vanish where the library says that the likelihood is highest."""
+    rows = slice(5) if part == "fields" else slice(5, None)
+    expected = autodiff_gradient(model.to_vector(), states, data)[rows]
+    observed = features(data).mean(0)
+    difference = (observed - vector(*exact.moments(model)))[rows]
+    np.testing.assert_allclose(difference, expected, rtol=0, atol=ROUNDING)
+    assert np.abs(expected).max() > 0.01  # there is something to get wrong
+    top = estimators.maximum_likelihood(data).model
+    np.testing.assert_allclose((observed - vector(*exact.moments(top)))[rows], 0, atol=2e-6)
 
 
 def ascend(vector, data, states, learning_rate, n_steps):
@@ -141,15 +128,11 @@ def ascend(vector, data, states, learning_rate, n_steps):
 
 def test_eq_06_07_are_ascent_steps(model, data, states):
     """One step, with the moments of the library, is w + α ∇𝓛_D with the gradient of autodiff."""
-    first, second = exact.moments(model)
-    sigma = data.astype(np.float64)
-    fields = model.fields + 0.1 * (sigma.mean(0) - first)
-    couplings = model.couplings + 0.1 * (sigma.T @ sigma / len(sigma) - second)
-    stepped = np.concatenate([fields, couplings[np.triu_indices(5, 1)]])
-    expected = model.to_vector() + 0.1 * autodiff_gradient(model.to_vector(), states, data)
+    w = model.to_vector()
+    expected = w + 0.1 * autodiff_gradient(w, states, data)
+    stepped = w + 0.1 * (features(data).mean(0) - vector(*exact.moments(model)))
     np.testing.assert_allclose(stepped, expected, rtol=0, atol=ROUNDING)
-    by_vector = ascend(model.to_vector(), data, states, 0.1, 1)[0]
-    np.testing.assert_allclose(by_vector, expected, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(ascend(w, data, states, 0.1, 1)[0], expected, rtol=0, atol=ROUNDING)
 
 
 def test_eq_06_07_end_at_the_maximum_from_anywhere(data, states, rng):
@@ -171,14 +154,12 @@ def test_eq_i4_hessian_is_minus_the_covariance(model, data, states):
     hessian = torch.autograd.functional.hessian(
         lambda vector: log_likelihood(vector, states, data), torch.tensor(model.to_vector())
     )
-    p, table = exact.probabilities(model), features(states)
-    centred = table - p @ table
-    covariance = centred.T @ (p[:, None] * centred)
-    np.testing.assert_allclose(hessian.numpy(), -covariance, rtol=0, atol=ROUNDING)
-    assert np.linalg.eigvalsh(covariance).min() > 1e-4
+    found = covariance(features(states), exact.probabilities(model))
+    np.testing.assert_allclose(hessian.numpy(), -found, rtol=0, atol=ROUNDING)
+    assert np.linalg.eigvalsh(found).min() > 1e-4
 
 
-def test_eq_i5_features_are_orthonormal_under_the_uniform_law(states):
+def test_eq_i5_features_are_orthonormal_under_the_uniform_distribution(states):
     """2^{-M} Σ_σ O_a O_b = δ_ab and 2^{-M} Σ_σ O_a = 0: exact in integers."""
     table = features(states).astype(np.int64)
     np.testing.assert_array_equal(table.T @ table, 32 * np.eye(15, dtype=np.int64))
@@ -208,8 +189,8 @@ def test_moments_suffice_for_the_likelihood_but_not_for_the_erasure_machine(stat
     """Two laws of equal moments: 𝓛_D agrees at every w, the Erasure Machine tells them apart."""
     p = exact.probabilities(ising.gaussian(5, 0.5, 0.5, rng=rng))
     q = same_moments(p, states, rng, 0.9)
-    for vector in rng.normal(0, 1, (3, 15)):
-        log_p = features(states) @ vector  # up to log Z, the same for both
+    for w in rng.normal(0, 1, (3, 15)):
+        log_p = features(states) @ w  # up to log Z, the same for both
         assert p @ log_p == pytest.approx(q @ log_p, abs=ROUNDING)
     first, second = (erasure.fit(states, 0.5, weights=law).model.to_vector() for law in (p, q))
     # each fit is within √L · 1e-6/ε = 8e-6 of its minimum
@@ -219,9 +200,8 @@ def test_moments_suffice_for_the_likelihood_but_not_for_the_erasure_machine(stat
 def test_eq_i7_too_long_a_step_moves_away(data, states, rng):
     """The iteration is stable at its maximum for α < 2/λ_max(Cov) and unstable above."""
     top = ascend(np.zeros(15), data, states, 0.1, 6000)[0]
-    weights, table = exact.probabilities(ising.IsingModel.from_vector(top, 5)), features(states)
-    centred = table - weights @ table
-    largest = np.linalg.eigvalsh(centred.T @ (weights[:, None] * centred)).max()
+    weights = exact.probabilities(ising.IsingModel.from_vector(top, 5))
+    largest = np.linalg.eigvalsh(covariance(features(states), weights)).max()
     start = top + 1e-4 * rng.normal(size=15)
     distance = np.linalg.norm(start - top)
     for factor, grows in ((0.9, False), (1.1, True)):
@@ -245,8 +225,7 @@ def test_eq_i8_errors_of_maximum_likelihood_have_the_inverse_covariance(rng):
     one = estimators.maximum_likelihood(np.repeat(states, counts[0], axis=0)).model.to_vector()
     np.testing.assert_allclose(one, estimates[0], rtol=0, atol=1e-4)  # the library stops at 1e-6/λ_min
 
-    centred = table - p @ table
-    inverse = np.linalg.inv(centred.T @ (p[:, None] * centred))
+    inverse = np.linalg.inv(covariance(table, p))
     found = n_samples * (estimates - truth.to_vector()).T @ (estimates - truth.to_vector()) / n_sets
     # a variance from 20,000 draws has the relative standard error √(2/20,000) = 1 %: five of them, and as
     # much for the next order in 1/N, which is about 1/(N p_min)

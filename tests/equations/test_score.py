@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from ising_lib import ddpm, exact, ising
+from tests.equations import helpers
+from tests.equations.helpers import best_network
 
 ROUNDING = 1e-11  # sums of 2^4 exponentials, divided by 1 − ᾱ ≥ 0.1, once or twice
 M = 4
@@ -27,9 +28,7 @@ def log_noised(x, states, log_shares, kept):
 
 def score(x, states, shares, kept):
     """∇ log q_t(x) by autodiff."""
-    leaf = torch.tensor(x, requires_grad=True)
-    log_noised(leaf, states, np.log(shares), kept).backward()
-    return leaf.grad.numpy()
+    return helpers.gradient(lambda leaf: log_noised(leaf, states, np.log(shares), kept), x)
 
 
 def posterior(x, states, shares, kept):
@@ -41,7 +40,7 @@ def posterior(x, states, shares, kept):
 
 def tilted(model, x, kept):
     """The Ising model of Eq. T.8: extra fields √ᾱ/(1−ᾱ) σ_t."""
-    return ising.IsingModel(model.fields + np.sqrt(kept) / (1 - kept) * x, model.couplings)
+    return helpers.tilted(model, np.sqrt(kept) / (1 - kept) * x)
 
 
 def noised(model, kept, rng):
@@ -96,7 +95,7 @@ def test_eq_t2_printed_density_cannot_be_normalised(rng):
 # ---- the noised law
 
 
-def test_eq_t3_noised_law_is_a_density():
+def test_eq_t3_noised_distribution_is_a_density():
     """Two spins on a grid: its sum is 1, and its second moments are those of Eq. D.3."""
     model = ising.gaussian(2, 1.5, rng=np.random.default_rng(3))
     states, shares, kept = exact.configurations(2).astype(float), exact.probabilities(model), 0.6
@@ -145,8 +144,8 @@ def test_eq_t4_t5_t6_on_average_over_the_starts(kept, model, rng):
     np.testing.assert_allclose(-np.sqrt(1 - kept) * found, p @ noises, rtol=0, atol=ROUNDING)  # T.6
 
 
-def test_eq_t7_matching_noise_matches_the_score():
-    """E‖s − ∇log q(σ_t|σ_0)‖² − E‖s − ∇log q_t‖² is one number for every s; one spin by quadrature."""
+def test_eq_t7_matching_noise_matches_the_score(rng):
+    """(1−ᾱ) E‖ŝ − s_t‖² is what ``denoising_loss`` says beyond that of the best network; one spin."""
     kept, shares, states = 0.4, np.array([0.3, 0.7]), np.array([[-1.0], [1.0]])
     x, step = np.linspace(-9, 9, 721, retstep=True)
     squares = (x - np.sqrt(kept) * states) ** 2 / (2 * (1 - kept))
@@ -155,12 +154,25 @@ def test_eq_t7_matching_noise_matches_the_score():
     marginal = (joint * conditional).sum(0) / joint.sum(0)
     by_autodiff = [score(x[k : k + 1], states, shares, kept)[0] for k in range(0, 721, 40)]
     np.testing.assert_allclose(marginal[::40], by_autodiff, rtol=0, atol=1e-9)
-    differences = [
-        (joint * (s - conditional) ** 2).sum() - (joint * (s - marginal) ** 2).sum()
-        for s in (np.zeros_like(x), -x, np.tanh(2 * x), marginal)
-    ]
-    np.testing.assert_allclose(differences, differences[0], rtol=1e-10)
-    assert differences[0] > 0.1
+    schedule, spins = ddpm.NoiseSchedule([1 - kept]), np.where(rng.random((40_000, 1)) < 0.7, 1, -1)
+    seed = rng.integers(2**32)
+
+    def loss(network):
+        settings = {"rng": np.random.default_rng(seed), "precision": "float32"}  # equal noise for all
+        return ddpm.denoising_loss(network, schedule, spins, **settings)
+
+    best = loss(best_network(states, shares, schedule))
+    for other in (lambda x, _: 0.5 * x, lambda x, _: torch.tanh(x)):
+        found = loss(helpers.Network(other, 1)) - best
+        estimate = -other(torch.tensor(x), None).numpy() / np.sqrt(1 - kept)
+        gap = (joint * (estimate - marginal) ** 2).sum()
+        constant = [
+            (joint * (s - conditional) ** 2).sum() - (joint * (s - marginal) ** 2).sum()
+            for s in (estimate, marginal)
+        ]
+        assert constant[0] == pytest.approx(constant[1], rel=1e-9)
+        # 160,000 differences of squares with a standard deviation below one
+        assert found == pytest.approx((1 - kept) * gap, abs=4.5 / np.sqrt(160_000))
 
 
 # ---- the score of an Ising model
@@ -196,7 +208,7 @@ def test_eq_t10_best_network(kept, model, rng):
 
 
 @LEVELS
-def test_eq_t11_logarithm_of_the_noised_law(kept, model, rng):
+def test_eq_t11_logarithm_of_the_noised_distribution(kept, model, rng):
     """log q_t as a difference of two log Z, against the mixture."""
     x = noised(model, kept, rng)
     mixture = log_noised(torch.tensor(x), STATES, np.log(exact.probabilities(model)), kept).item()
@@ -220,21 +232,6 @@ def test_eq_t12_much_noise_shows_means_and_covariances(model, rng):
     assert error(0.01) / error(0.005) == pytest.approx(4, rel=0.1)
 
 
-class Seen(nn.Module):
-    """The best network for the observed samples themselves, Eq. T.13."""
-
-    def __init__(self, spins, schedule):
-        super().__init__()
-        self.config = {"n_spins": spins.shape[1]}
-        self.spins = torch.tensor(spins, dtype=torch.float32)
-        self.kept = torch.tensor(schedule.alphas_bar, dtype=torch.float32)
-
-    def forward(self, x, t):
-        kept = self.kept[t - 1][:, None]
-        mean = torch.softmax(kept.sqrt() / (1 - kept) * (x @ self.spins.T), dim=1) @ self.spins
-        return (x - kept.sqrt() * mean) / (1 - kept).sqrt()
-
-
 @LEVELS
 def test_eq_t13_best_denoiser_of_the_samples(kept, rng):
     """Weights e^{√ᾱ/(1−ᾱ) σ^k·σ_t} over the samples against the score of their noised law, by autodiff."""
@@ -249,7 +246,8 @@ def test_eq_t13_gives_back_the_observed_samples(rng):
     """The library's sampler with that network: every sample is an observed one, of 2^12 possible ones."""
     spins = rng.choice([-1, 1], (20, 12))
     schedule = ddpm.NoiseSchedule.linear()
+    network = best_network(spins, np.full(20, 1 / 20), schedule)
     settings = {"n_steps": 50, "precision": "float32", "rng": rng}
-    drawn = ddpm.to_spins(ddpm.sample(Seen(spins, schedule), schedule, 200, **settings))
+    drawn = ddpm.to_spins(ddpm.sample(network, schedule, 200, **settings))
     assert (drawn[:, None] == spins).all(-1).any(1).all()  # by chance: (20/4096)^200
     assert len(np.unique(drawn, axis=0)) > 10  # 200 draws of 20: all but surely not one of them only

@@ -7,17 +7,11 @@ import pytest
 import torch
 
 from ising_lib import erasure, exact, imputation, ising, stopping
+from tests.equations.helpers import features
 
 ROUNDING = 1e-12
 M = 5
 STATES = exact.configurations(M)
-
-
-def features(spins):
-    """O(σ) = (σ_i, σ_i σ_j for i < j), (N, L)."""
-    i, j = np.triu_indices(spins.shape[1], 1)
-    sigma = np.asarray(spins, dtype=np.float64)
-    return np.hstack([sigma, sigma[:, i] * sigma[:, j]])
 
 
 @pytest.fixture
@@ -62,16 +56,36 @@ def test_eq_s3_variance_of_uniform_spins_is_the_squared_length(model):
     assert stopping.energy_variance(STATES, model) == pytest.approx(w @ w, abs=ROUNDING)
 
 
-def test_eq_s4_first_change_of_the_variance_with_cooling(model):
-    """d Var/dβ at β = 0 is 6 (Σ h h J + Σ J J J), by autodiff three times through the sum of 2^M terms."""
-    exponents = torch.from_numpy(-ising.energy(model, STATES))
-    beta = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
-    value = torch.logsumexp(beta * exponents, 0)
-    for _ in range(3):
-        [value] = torch.autograd.grad(value, beta, create_graph=True)
-    h, J = model.fields, model.couplings
-    expected = 6 * (h @ J @ h / 2 + np.trace(J @ J @ J) / 6)
-    assert value.item() == pytest.approx(expected, abs=1e-11)
+def third(model, other=None):
+    """Half of the bracket of Eq. S.4 for ruler and distribution in one, or all of it for two."""
+    h, J, g, U = model.fields, model.couplings, *(vars(other or model)[k] for k in ("fields", "couplings"))
+    return h @ U @ h / 2 + h @ J @ g + np.trace(J @ J @ U) / 2
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.5])
+def test_eq_s4_first_change_of_the_variance_with_cooling(scale, model, rng):
+    """d Var_β E/dβ at β = 0 for samples of one model under another, by ``energy_variance`` of all states.
+
+    Samples with weights in proportion to p'^β: the states, repeated.  Three times the terms of the ruler alone
+    would be the slope if the ruler were the truth; it is not.
+    """
+    ruler = ising.gaussian(M, scale, scale, rng=rng)
+    energies, other = ising.energy(ruler, STATES), ising.energy(model, STATES)
+
+    def variance(beta):
+        p = np.exp(-beta * other) / np.exp(-beta * other).sum()
+        return p @ energies**2 - (p @ energies) ** 2
+
+    assert variance(0) == pytest.approx(stopping.energy_variance(STATES, ruler), rel=ROUNDING)
+    d = 1e-4  # error d² times a third derivative, of order (sum of |w|)^5/6 or less
+    slope = (variance(d) - variance(-d)) / (2 * d)
+    assert slope == pytest.approx(2 * third(ruler, model), abs=1e-5)
+    assert abs(slope - 2 * third(ruler)) > 0.05  # the old form: 6 (Σ h h J + Σ J J J) of the ruler
+    own = 6 * (
+        ruler.fields @ ruler.couplings @ ruler.fields / 2
+        + np.trace(ruler.couplings @ ruler.couplings @ ruler.couplings) / 6
+    )
+    assert 2 * third(ruler) == pytest.approx(own, rel=1e-9)
 
 
 def test_eq_s4_the_variance_may_rise():
@@ -82,11 +96,7 @@ def test_eq_s4_the_variance_may_rise():
 
 
 def test_eq_s4_a_fit_closes_triangles(rng):
-    """Σ h h J + Σ J J J: zero on average for random truths, larger for every fit (500 samples, ε = 0.7)."""
-
-    def third(model):
-        h, J = model.fields, model.couplings
-        return h @ J @ h / 2 + np.trace(J @ J @ J) / 6
+    """The terms with one model as both: zero on average for random truths, larger for every fit."""
 
     truths = [ising.gaussian(12, 1.0, 0.2, rng=rng) for _ in range(20)]
     fits = [erasure.fit(exact.sample(truth, 500, rng=rng), 0.7).model for truth in truths]
@@ -95,6 +105,8 @@ def test_eq_s4_a_fit_closes_triangles(rng):
     assert abs(of_truths.mean()) < 5 * error
     assert of_fits.mean() > of_truths.mean() + 5 * error
     assert (of_fits > of_truths).all()
+    mixed = np.array([third(fit, truth) for fit, truth in zip(fits, truths, strict=True)])
+    assert mixed.mean() > 5 * mixed.std() / np.sqrt(20)  # ruler a fit, samples of the truth: it rises
 
 
 def fit_value(vector, spins, epsilon):
@@ -105,11 +117,12 @@ def fit_value(vector, spins, epsilon):
 def test_eq_s5_the_fit_weighs_the_variance(model, rng):
     """K = ⟨H⟩ + (1−ε)/2 Var H + O((1−ε)²): halving 1−ε divides the remainder by four."""
     spins = exact.sample(model, 300, rng=rng)
-    energies = ising.energy(model, spins)
-    remainders = [
-        fit_value(model.to_vector(), spins, 1 - d) - energies.mean() - d / 2 * energies.var()
-        for d in (0.02, 0.01)
-    ]
+    energies, w = ising.energy(model, spins), model.to_vector()
+    remainders = []
+    for d in (0.02, 0.01):
+        value = erasure._Problem(spins).gradient(w, 1 - d)[0] - (1 - d) / 2 * w @ w
+        assert value == pytest.approx(fit_value(w, spins, 1 - d), abs=1e-9)
+        remainders.append(value - energies.mean() - d / 2 * energies.var())
     assert remainders[0] / remainders[1] == pytest.approx(4, rel=0.1)  # 1 + O(d), d · |H| ≈ 0.05
 
 
@@ -149,7 +162,7 @@ def test_eq_s8_standard_error_of_a_line(rng):
     assert normal.var(1).std() == pytest.approx(variance * np.sqrt(2 / n_samples), rel=0.08)
 
 
-def test_eq_s7_stopping_point_between_two_looks():
+def test_eq_s7_stopping_point_between_two_checkpoints():
     """Straight in log n: from 10 at n = 100 to 4 at n = 400, the line 7 is met half-way, at n = 200."""
     stop = stopping.crossing([100, 400], [10.0, 4.0], 7.0, 5.0)
     assert (stop.index, stop.line, stop.crossed) == (1, 7.0, True)
@@ -205,9 +218,11 @@ def test_eq_s11_missing_spins_are_a_smaller_ising_model(model, rng):
     small = ising.IsingModel(fields, model.couplings[np.ix_(missing, missing)])
     found = exact.probabilities(small)[exact.index(states)]
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
+    up = imputation.probability_up(model, holes[None])[0, missing]  # the library's, spin by spin
+    np.testing.assert_allclose(up, expected @ (states > 0), rtol=0, atol=ROUNDING)
 
 
-def test_eq_s12_argmax_is_the_mode_of_the_conditional_law(model, rng):
+def test_eq_s12_argmax_is_the_mode_of_the_conditional_distribution(model, rng):
     spins, missing, holes = known_and_missing(rng)
     states, p = conditional(model, spins, missing)
     np.testing.assert_array_equal(imputation.impute(model, holes[None])[0, missing], states[p.argmax()])
@@ -230,6 +245,8 @@ def test_eq_s13_a_field_stronger_than_all_couplings_decides(rng):
         model = ising.gaussian(M, 0.7, 1.5, rng=rng)
         best = STATES[exact.probabilities(model).argmax()]
         decided = np.abs(model.fields) > np.abs(model.couplings).sum(1)
+        found = imputation.impute(model, np.zeros((1, M), np.int8))[0]
+        np.testing.assert_array_equal(found, best)
         np.testing.assert_array_equal(best[decided], np.sign(model.fields)[decided])
         n_decided += decided.sum()
     assert n_decided > 100  # the statement is not empty

@@ -1,0 +1,72 @@
+"""What the tests of several chapters share: features, normal densities, networks made of a formula."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from ising_lib import exact, ising
+
+
+def features(spins):
+    """O(σ) = (σ_i, σ_i σ_j for i < j), (N, L)."""
+    i, j = np.triu_indices(spins.shape[1], 1)
+    sigma = np.asarray(spins, dtype=np.float64)
+    return np.hstack([sigma, sigma[:, i] * sigma[:, j]])
+
+
+def vector(first, second):
+    """Moments ⟨σ_i⟩ (M,) and ⟨σ_i σ_j⟩ (M, M) as one vector (L,)."""
+    return np.concatenate([first, second[np.triu_indices(len(first), 1)]])
+
+
+def gradient(function, point):
+    """The gradient of a torch function at a numpy vector, by autodiff."""
+    leaf = torch.tensor(point, requires_grad=True)
+    function(leaf).backward()
+    return leaf.grad.numpy()
+
+
+def covariance(table, weights):
+    """Cov(O) of weighted rows (N, L)."""
+    centred = table - weights @ table
+    return centred.T @ (weights[:, None] * centred)
+
+
+def log_normal(x, mean, variance):
+    """log N(x; mean, variance), number by number."""
+    return -((x - mean) ** 2) / (2 * variance) - np.log(2 * np.pi * variance) / 2
+
+
+def tilted(model, y):
+    """The model with the extra fields y."""
+    return ising.IsingModel(model.fields + y, model.couplings)
+
+
+class Network(nn.Module):
+    """ε̂(x, t) from a function."""
+
+    def __init__(self, function, n_spins):
+        super().__init__()
+        self.function, self.config = function, {"n_spins": n_spins}
+
+    def forward(self, x, t):
+        return self.function(x, t).to(x.dtype)
+
+
+def best_network(states, shares, schedule):
+    """The best network, Eq. T.10, for σ_0 with these shares on these states (K, M)."""
+    states, log_p = torch.tensor(states, dtype=torch.float64), torch.tensor(np.log(shares))
+    bar = torch.tensor(schedule.alphas_bar)
+
+    def noise(x, t):
+        kept = bar[t - 1][:, None]
+        mean = torch.softmax(log_p + kept.sqrt() / (1 - kept) * x.double() @ states.T, dim=1) @ states
+        return (x - kept.sqrt() * mean) / (1 - kept).sqrt()
+
+    return Network(noise, states.shape[1])
+
+
+def best_of_model(model, schedule):
+    """The best network for the samples of a small Ising model."""
+    states = exact.configurations(model.n_spins)
+    return best_network(states, exact.probabilities(model), schedule)
