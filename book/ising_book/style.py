@@ -319,30 +319,6 @@ def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
     return ax
 
 
-def fan(ax, x, rows, labels, role="augmented"):
-    """One line per checkpoint, from pale to full colour as training goes on.
-
-    Args:
-        ax: where to draw.
-        x: (D,).
-        rows: (K, D).
-        labels: K names for the legend, None for a line without.
-        role: whose lines, which sets the colour.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
-    """
-    _checks.choice("role", role, tuple(COLOURS))
-    for strength, row, label in zip(np.linspace(0.25, 1.0, len(rows)), rows, labels, strict=True):
-        ax.plot(x, row, color=_shade(role, strength), linewidth=0.8 + strength, label=label)
-    return ax
-
-
-def _shade(role, strength):
-    """The colour of a role, from white at strength 0 to full at 1."""
-    return 1 - strength * (1 - np.array(mpl.colors.to_rgb(COLOURS[role])))
-
-
 def spikes(ax, recording, marked, bin_seconds):
     """Spikes as ticks, time to the right, one row per neuron; marked neurons in the colour of the observed.
 
@@ -382,98 +358,6 @@ def film(axes, states, titles):
         ax.set_title(title, fontsize=9)
         ax.spines[:].set_visible(True)
     return axes
-
-
-def inferred_and_error(ax, couplings, truth, limit):
-    """Couplings above the diagonal, their errors below it; colours as in ``parameters``.
-
-    Args:
-        ax: where to draw.
-        couplings, truth: (M, M), inferred and true.
-        limit: the value of the full colours.
-
-    Returns:
-        matplotlib.image.AxesImage: for a colour bar.
-    """
-    shown = np.triu(couplings) + np.tril(couplings - truth)
-    image = ax.imshow(shown, cmap="PuOr", vmin=-limit, vmax=limit)
-    ends = np.array([-0.5, len(truth) - 0.5])
-    ax.plot(ends, ends, color="black", linewidth=0.6)
-    ax.set(xticks=[], yticks=[], xlim=ends, ylim=ends[::-1])
-    return image
-
-
-def pipeline(observed, noised, denoised, titles, augmented, couplings, captions):
-    """The whole walk in one picture: samples, their noising, the denoising, new samples, couplings.
-
-    Args:
-        observed, augmented: (N, M) and (N', M) of ±1, as many as shall be drawn.
-        noised: (K, n, M), observed samples with rising noise.
-        denoised: (K', n, M), samples on their way from pure noise to spins.
-        titles: K + K' texts above them.
-        couplings: three (M, M), inferred from the observed samples, true, inferred from the augmented ones.
-        captions: five texts: above the observed and the augmented samples, under the three couplings.
-
-    Returns:
-        matplotlib.figure.Figure
-    """
-    import matplotlib.pyplot as plt
-
-    width, height = 9.0, 5.6  # inches, as all numbers below
-    fig = plt.figure(figsize=(width, height), layout="none")
-    inches = {"transform": fig.dpi_scale_trans}
-
-    def place(x, y, w, h):
-        return fig.add_axes([x / width, y / height, w / width, h / height])
-
-    def arrow(start, end, role="truth", text="", at=(0, 0), **align):
-        look = {"arrowstyle": "-|>", "mutation_scale": 16, "linewidth": 2, "color": COLOURS[role]}
-        fig.add_artist(mpl.patches.FancyArrowPatch(start, end, **look, **inches))
-        fig.text(*at, text, fontsize=9, **inches, **align)
-
-    upper, lower, size = 3.15, 0.55, 1.9
-    for x, spins, role, caption in (
-        (0.15, observed, "observed", captions[0]),
-        (7.35, augmented, "augmented", captions[1]),
-    ):
-        ax = raster(place(x, upper, 1.5, 1.75), spins)
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set(color=COLOURS[role], linewidth=2)
-        ax.set_title(caption, fontsize=9)
-    n_noised, n_states = len(noised), len(titles)
-    step = (7.05 - 1.95 - 0.2) / n_states  # a wider gap between noising and denoising
-    lefts = [1.95 + step * k + 0.2 * (k >= n_noised) for k in range(n_states)]
-    film([place(x, upper + 0.35, step - 0.07, 1.1) for x in lefts], [*noised, *denoised], titles)
-    middle = upper + 0.9
-    arrow((1.68, middle), (1.93, middle), "observed")
-    arrow((7.0, middle), (7.33, middle), "augmented")
-    centres = {"ha": "center", "va": "top"}
-    for k, end, role, text in (
-        (0, n_noised, "observed", "noising:\nthe network learns to undo it"),
-        (n_noised, n_states, "augmented", "denoising:\nthe network draws new samples"),
-    ):
-        x, y = (lefts[k], lefts[end - 1] + step - 0.07), upper + 0.22
-        arrow((x[0], y), (x[1], y), role, text, at=((x[0] + x[1]) / 2, y - 0.1), **centres)
-    limit = np.abs(couplings[1]).max()
-    for x, matrix, role, caption in zip(
-        (0.15, 3.45, 6.95), couplings, ("observed", "truth", "augmented"), captions[2:], strict=True
-    ):
-        ax = place(x, lower, size, size)
-        if role == "truth":
-            image = ax.imshow(matrix, cmap="PuOr", vmin=-limit, vmax=limit)
-            ax.set(xticks=[], yticks=[])
-        else:
-            inferred_and_error(ax, matrix, couplings[1], limit)
-        ax.spines[:].set(visible=True, color=COLOURS[role], linewidth=2)
-        ax.set_xlabel(caption, fontsize=9)
-    bar = fig.colorbar(image, cax=place(5.5, lower, 0.1, size))
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8)
-    above = lower + size
-    arrow((0.9, upper - 0.04), (0.9, above + 0.05), "observed", "Erasure\nMachine", (1.0, 2.8), va="center")
-    arrow((8.1, upper - 0.04), (8.1, above + 0.05), "augmented", "Erasure\nMachine", (8.2, 2.8), va="center")
-    arrow((3.45, above), (1.7, upper + 0.1), "truth", "Monte Carlo", (2.6, 2.68), ha="right", va="center")
-    return fig
 
 
 def denoising_film(states, titles):
@@ -553,58 +437,6 @@ def seeds_by_row(ax, values, labels, roles):
             tick.tick1line.set_visible(False)
     ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(0, None))
     ax.grid(axis="x", linewidth=0.4, alpha=0.6)
-    return ax
-
-
-def analog_bits(axes, values):
-    """Outputs of one sample as bars about the threshold, and under them the spins that it makes of them.
-
-    Args:
-        axes: two Axes, high and low, that share their x axis.
-        values: (M,) real numbers.
-
-    Returns:
-        the axes.
-    """
-    positions = np.arange(1, len(values) + 1)
-    axes[0].axhspan(-0.5, 0.5, color=COLOURS["baseline"], alpha=0.15, linewidth=0)
-    axes[0].vlines(positions, 0, values, color=COLOURS["augmented"], linewidth=2)
-    axes[0].plot(positions, values, "o", color=COLOURS["augmented"])
-    axes[0].axhline(0, color="black", linewidth=0.8)
-    axes[0].set(ylim=(-1.5, 1.5), yticks=[-1, 0, 1])
-    extent = (0.5, len(values) + 0.5, 0, 1)
-    spins = np.where(np.asarray(values) >= 0, 1, 0)[None]
-    axes[1].imshow(spins, cmap="gray", vmin=0, vmax=1, aspect="auto", extent=extent)
-    axes[1].vlines(positions[:-1] + 0.5, 0, 1, color=COLOURS["baseline"], linewidth=0.6)
-    axes[1].set_yticks([])
-    axes[1].spines[:].set_visible(True)
-    return axes
-
-
-def histograms(ax, edges, shares, labels, role="augmented"):
-    """Histograms at several moments, from pale to full colour; mean over seeds, smallest to largest.
-
-    Args:
-        ax: where to draw.
-        edges: (B + 1,).
-        shares: (S seeds, K, B), the shares in each bin.
-        labels: K texts.
-        role: whose, which sets the colour.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
-    """
-    _checks.choice("role", role, tuple(COLOURS))
-    shares = np.asarray(shares)
-    dashes = [":", "--", "-"] * len(labels)
-    strengths = np.linspace(0.6, 1.0, len(labels))
-    for k, (strength, label) in enumerate(zip(strengths, labels, strict=True)):
-        color = _shade(role, strength)
-        style = dashes[(k - len(labels)) % 3]
-        look = {"color": color, "linestyle": style, "linewidth": 1.6}
-        ax.stairs(shares[:, k].mean(0), edges, baseline=None, label=label, **look)
-        low, high = shares[:, k].min(0), shares[:, k].max(0)
-        ax.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.3, linewidth=0)
     return ax
 
 

@@ -85,20 +85,6 @@ def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
     plt.close(fig)
 
 
-def test_fan_goes_from_pale_to_full_colour():
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots()
-    rows = np.arange(6.0).reshape(3, 2)
-    assert style.fan(ax, [0, 1], rows, ["first", None, "last"]) is ax
-    np.testing.assert_array_equal([line.get_ydata() for line in ax.lines], rows)
-    colours = np.array([mpl.colors.to_rgb(line.get_color()) for line in ax.lines])
-    assert (np.diff(colours.sum(1)) < 0).all(), "each is darker than the one before"
-    np.testing.assert_allclose(colours[-1], mpl.colors.to_rgb(style.COLOURS["augmented"]))
-    assert [text for _, text in zip(*ax.get_legend_handles_labels(), strict=True)] == ["first", "last"]
-    plt.close(fig)
-
-
 def test_spikes_stand_at_their_time_and_neuron():
     import matplotlib.pyplot as plt
 
@@ -151,36 +137,6 @@ def test_film_shows_the_states_in_order(rng):
         style.film(axes(2), states, "abc")
 
 
-def test_couplings_above_the_diagonal_and_their_errors_below():
-    couplings, truth = np.array([[0, 3.0], [3.0, 0]]), np.array([[0, 1.0], [1.0, 0]])
-    image = style.inferred_and_error(axes(), couplings, truth, 4)
-    np.testing.assert_array_equal(image.get_array(), [[0, 3], [2, 0]])
-    assert image.get_clim() == (-4, 4)
-
-
-def test_pipeline_holds_what_it_was_given(rng):
-    import matplotlib.pyplot as plt
-
-    observed, augmented = np.ones((6, 4)), -np.ones((9, 4))
-    noised, denoised = rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 3, 4))
-    matrices = [couplings + couplings.T for couplings in np.triu(rng.normal(size=(3, 4, 4)), 1)]
-    fig = style.pipeline(observed, noised, denoised, "abcde", augmented, matrices, "ABCDE")
-    plt.close(fig)
-    shown = [ax.images[0].get_array() for ax in fig.axes if ax.images]
-    np.testing.assert_array_equal(shown[0], np.ones((6, 4)))  # white
-    np.testing.assert_array_equal(shown[1], np.zeros((9, 4)))  # black
-    np.testing.assert_array_equal(shown[2:7], [*noised, *denoised])
-    np.testing.assert_array_equal(shown[8], matrices[1])
-    upper = np.triu_indices(4)
-    for image, inferred in ((shown[7], matrices[0]), (shown[9], matrices[2])):
-        np.testing.assert_array_equal(image[upper], inferred[upper])
-        np.testing.assert_array_equal(image.T[upper], (inferred - matrices[1])[upper])
-    lefts = [ax.get_position().x0 for ax in fig.axes if ax.get_title() in list("abcde")]
-    assert lefts == sorted(lefts)
-    inside = fig.bbox.expanded(1.001, 1.001)
-    assert all(inside.contains(*corner) for ax in fig.axes for corner in ax.bbox.corners())
-
-
 def test_law_orders_by_the_truth_and_tells_observed_from_missing():
     truth, found = np.array([0.1, 0.6, 0.3]), np.array([0.0, 0.5, 0.5])
     observed = np.array([False, True, True])
@@ -205,22 +161,6 @@ def test_seeds_by_row_has_a_dot_per_seed_and_the_mean():
     assert len(style.seeds_by_row(axes(), [(), [3]], ["all", "one"], [None, "observed"]).lines) == 2, (
         "no heading"
     )
-
-
-def test_analog_bits_become_spins_by_their_sign():
-    values = np.array([0.9, -1.1, 0.0, -0.01])
-    high, low = style.analog_bits(axes(2), values)
-    np.testing.assert_array_equal(low.images[0].get_array(), [[1, 0, 1, 0]])
-    np.testing.assert_array_equal(high.lines[0].get_ydata(), values)
-
-
-def test_histograms_are_means_over_seeds_with_their_range():
-    shares = np.array([[[0.2, 0.8], [0.5, 0.5]], [[0.4, 0.6], [0.5, 0.5]]])  # two seeds, two moments
-    ax = style.histograms(axes(), [0, 1, 2], shares, ["early", "late"])
-    line, band, later, _ = (patch.get_data() for patch in ax.patches)
-    np.testing.assert_allclose(line.values, [0.3, 0.7])
-    np.testing.assert_allclose((band.baseline, band.values), ([0.2, 0.6], [0.4, 0.8]))
-    np.testing.assert_allclose(later.values, [0.5, 0.5])
 
 
 def test_by_seed_takes_intervals_that_are_not_symmetric():
