@@ -127,7 +127,7 @@ def draw(k):
 
 
 alt = "Inferred against true parameters at each checkpoint, and the error there"
-style.player(fig, draw, titles, "fig05_training_length", alt)
+glue("fig05_film", style.player(fig, draw, titles, "fig05_training_length", alt))
 
 # %% [markdown]
 # ## What to see
