@@ -12,11 +12,7 @@ MAX_SPINS = 20  # 2^20 configurations: a second and some 30 MB; each further spi
 
 
 def configurations(n_spins):
-    """All configurations, (2^M, M) int8 of ±1, in the order of ``index``.
-
-    Raises:
-        ValueError: M above 20, where enumeration stops being a matter of seconds.
-    """
+    """All configurations, (2^M, M) int8 of ±1, in the order of ``index``; M at most 20."""
     _checks.count("n_spins", n_spins, maximum=MAX_SPINS)
     numbers = np.arange(2**n_spins, dtype=np.uint32)
     bits = (numbers[:, None] >> np.arange(n_spins, dtype=np.uint32)) & 1  # (2^M, M)
@@ -58,14 +54,7 @@ def sample(model, n_samples, *, rng):
 
 
 def frequencies(spins):
-    """Empirical law f(σ): the share of the samples in each of the 2^M configurations  (thesis Eq. 3).
-
-    Args:
-        spins: (N, M) of ±1, M ≤ 20.
-
-    Returns:
-        numpy.ndarray: (2^M,), in the order of ``configurations``.
-    """
+    """Empirical f(σ), (2^M,): the share of samples (N, M) in each configuration  (thesis Eq. 3)."""
     rows = index(spins)
     return np.bincount(rows, minlength=2 ** np.shape(spins)[1]) / len(rows)
 
@@ -83,13 +72,9 @@ def total_variation(p, q):
 
 
 def divergence(p, q):
-    """Kullback–Leibler divergence Σ_σ p(σ) log(p(σ)/q(σ))  (thesis Eq. 3), in nats.
+    """Kullback–Leibler divergence Σ_σ p(σ) log(p(σ)/q(σ)) of (2^M,) probabilities  (thesis Eq. 3), in nats.
 
-    Args:
-        p, q: (2^M,) probabilities.
-
-    Returns:
-        float: infinite where q rules out something that p allows.
+    It is infinite where q rules out something that p allows.
     """
     p = _checks.array("p", p, 0, 1)
     q = _checks.array("q", q, 0, 1, shape=p.shape)

@@ -27,20 +27,14 @@ def impute(model, spins, rule="argmax", *, rng=None):
         rule: "argmax", the joint state that maximises p(σ_missing | σ_known), as in the thesis; or
             "marginal", each spin's more probable value, which makes the fewest errors per spin.
         rng: needed only when some sample misses more than 20 spins: argmax then takes the best of 16
-            annealed heat baths, marginal averages over a heat bath.
+            annealed heat baths, marginal averages over a heat bath. Else a ValueError asks for it.
 
     Returns:
         numpy.ndarray: (N, M) int8 of ±1; the known spins are untouched.
-
-    Raises:
-        ValueError: more than 20 spins missing and no ``rng``.
     """
-    _checks.instance("model", model, IsingModel)
     _checks.choice("rule", rule, ("argmax", "marginal"))
     if rule == "marginal":
-        spins = _checks.spins("spins", spins, model.n_spins, allow_missing=True)
-        filled = np.where(probability_up(model, spins, rng=rng) >= 0.5, 1, -1).astype(np.int8)
-        return np.where(spins == 0, filled, spins)
+        return np.where(probability_up(model, spins, rng=rng) >= 0.5, 1, -1).astype(np.int8)
     return _fill(model, spins, rng, _most_probable, _anneal).astype(np.int8)
 
 
@@ -53,14 +47,7 @@ def random_mask(shape, n_missing, *, rng):
 
 
 def probability_up(model, spins, *, rng=None):
-    """p(σ_i = +1 | known spins) for each missing spin; 0 or 1 for the known ones.
-
-    Args:
-        model, spins, rng: as in ``impute``.
-
-    Returns:
-        numpy.ndarray: (N, M) float64.
-    """
+    """p(σ_i = +1 | known spins) for each missing spin, (N, M); 0 or 1 for the known ones; as ``log_odds``."""
     return special.expit(log_odds(model, spins, rng=rng))
 
 
@@ -75,20 +62,18 @@ def log_odds(model, spins, *, rng=None):
     Returns:
         numpy.ndarray: (N, M) float64; −∞ or +∞ for the known spins.
     """
-    _checks.instance("model", model, IsingModel)
-    spins = _checks.spins("spins", spins, model.n_spins, allow_missing=True)
     odds = _fill(model, spins, rng, _log_odds, _sampled_log_odds)
-    return np.where(spins == 0, odds, np.copysign(np.inf, spins))
+    return np.where(np.equal(spins, 0), odds, np.copysign(np.inf, spins))
 
 
 def _fill(model, spins, rng, enumerate_one, sample_many):
     """Fill each row with values for its missing spins, exactly where they can be enumerated."""
+    _checks.instance("model", model, IsingModel)
     spins = _checks.spins("spins", spins, model.n_spins, allow_missing=True)
     filled = spins.astype(np.float64)
     n_missing = (spins == 0).sum(1)
-    small = np.flatnonzero((n_missing > 0) & (n_missing <= MAX_ENUMERATED))
-    large = np.flatnonzero(n_missing > MAX_ENUMERATED)
-    if large.size:
+    large = n_missing > MAX_ENUMERATED
+    if large.any():
         if rng is None:
             raise ValueError(
                 f"rng is needed because a sample misses {n_missing.max()} spins, more than the "
@@ -96,7 +81,7 @@ def _fill(model, spins, rng, enumerate_one, sample_many):
             )
         _checks.generator("rng", rng)
         filled[large] = sample_many(model, spins[large], rng)
-    for row in small:
+    for row in np.flatnonzero((n_missing > 0) & ~large):
         missing = np.flatnonzero(spins[row] == 0)
         fields = model.fields[missing] + model.couplings[missing] @ spins[row]  # zeros add nothing
         filled[row, missing] = enumerate_one(fields, model.couplings[np.ix_(missing, missing)])
@@ -139,13 +124,9 @@ def _most_probable(fields, couplings):
 def _log_odds(fields, couplings):
     # |Σ J σ σ| ≤ 150: products of its exponentials then neither overflow nor lose anything above e^−400
     sums = _sums_by_products if np.abs(couplings).sum() <= 300 else _sums_by_table
+    parts = [(w @ (states > 0), w @ (states < 0)) for states, w in sums(fields, couplings)]
     with np.errstate(divide="ignore"):  # a value e^700 times less probable than the other: infinite odds
-        return np.concatenate(
-            [
-                np.log(weights @ (states > 0)) - np.log(weights @ (states < 0))
-                for states, weights in sums(fields, couplings)
-            ]
-        )
+        return np.concatenate([np.log(up) - np.log(down) for up, down in parts])
 
 
 def _sums_by_table(fields, couplings):
@@ -189,14 +170,12 @@ def _random_start(spins, missing, rng):
 
 def _anneal(model, spins, rng):
     missing = spins == 0
-    best, best_energy = None, None
+    best, best_energy = spins.copy(), np.full(len(spins), np.inf)
     for _ in range(_RESTARTS):
         state = _random_start(spins, missing, rng)
         for inverse_temperature in [*_ANNEALING, *[1e9] * _QUENCH]:
             _heat_bath_sweep(model, state, missing, inverse_temperature, rng)
         energy = block_energy(state, model.fields, model.couplings)
-        if best is None:
-            best, best_energy = state, energy
         better = energy < best_energy
         best[better], best_energy[better] = state[better], energy[better]
     return best
@@ -219,8 +198,7 @@ def recover(models, spins, missing, rule="argmax", *, rng=None):
 
     Args:
         models: {name: IsingModel}.
-        spins: (N, M) of ±1; the models never see those marked missing.
-        missing: (N, M) bool.
+        spins, missing: (N, M) of ±1, and bool; the models never see the spins marked missing.
         rule, rng: as in ``impute``.
 
     Returns:
@@ -233,18 +211,10 @@ def recover(models, spins, missing, rule="argmax", *, rng=None):
 
 
 def independent_model(spins):
-    """The baseline: spins that know nothing of each other, h_i = artanh⟨σ_i⟩ and J = 0.
+    """The baseline of spins (N, M) that know nothing of each other: h_i = artanh⟨σ_i⟩ and J = 0.
 
-    It fills every missing spin with its more frequent value.
-
-    Args:
-        spins: (N, M) of ±1.
-
-    Returns:
-        IsingModel
-
-    Raises:
-        ValueError: a spin that never changes, whose field would be infinite.
+    It fills every missing spin with its more frequent value.  A spin that never changes, whose field would be
+    infinite, is refused.
     """
     means = _checks.spins("spins", spins).mean(0)
     if (np.abs(means) == 1).any():

@@ -21,9 +21,6 @@ class IsingModel:
     Args:
         fields: h, shape (M,), in units of the temperature.
         couplings: J, shape (M, M), symmetric with zero diagonal, in units of the temperature.
-
-    Raises:
-        ValueError: wrong shapes, values that are not finite, J not symmetric or with a diagonal.
     """
 
     fields: np.ndarray
@@ -51,7 +48,7 @@ class IsingModel:
         return self.fields.size
 
     def at(self, inverse_temperature):
-        """The model whose law is p^β: every parameter times β."""
+        """The model whose distribution is p^β: every parameter times β."""
         _checks.real("inverse_temperature", inverse_temperature)
         return IsingModel(inverse_temperature * self.fields, inverse_temperature * self.couplings)
 
@@ -99,15 +96,7 @@ def gaussian(n_spins, coupling_scale=1.0, field_scale=1.0, *, rng):
 
 
 def energy(model, spins):
-    """H(σ) = −Σ_i h_i σ_i − Σ_{i<j} J_ij σ_i σ_j for each sample  (thesis Eq. 2).
-
-    Args:
-        model: the parameters.
-        spins: (N, M) of ±1.
-
-    Returns:
-        numpy.ndarray: (N,) float64, in units of the temperature.
-    """
+    """H(σ) = −Σ_i h_i σ_i − Σ_{i<j} J_ij σ_i σ_j, (N,), of samples (N, M) of ±1  (thesis Eq. 2)."""
     _checks.instance("model", model, IsingModel)
     spins = _checks.spins("spins", spins, model.n_spins)
     energies = np.empty(len(spins))

@@ -36,9 +36,6 @@ def energy_variance(spins, model):
     Args:
         spins: (N, M) of ±1.
         model: the model fitted to the observed samples, (h_obs, J_obs).
-
-    Returns:
-        float: in squared units of the temperature.
     """
     return float(energy(model, spins).var())
 
@@ -84,9 +81,8 @@ def choices(course, errors, until=np.inf):
     """Which checkpoint of a training each rule keeps.
 
     Args:
-        course: what was seen, e.g. a run of ``experiments``: {name: array} with ``iterations``, ``variance``
-            and ``test_loss``, (K,) each, and the two lines of ``crossing``, ``test_line`` and
-            ``observed_line``.
+        course: {name: array} with ``iterations``, ``variance`` and ``test_loss``, (K,) each, and the two
+            lines of ``crossing``, ``test_line`` and ``observed_line``.
         errors: (K,) errors against the truth, which only an oracle knows.
         until: forget the checkpoints after this number of updates.
 
@@ -95,14 +91,8 @@ def choices(course, errors, until=np.inf):
         "oracle", lowest error; "last".
     """
     iterations = _checks.array("iterations", course["iterations"])
-    variance, loss, errors = (
-        _checks.array(name, values, shape=iterations.shape)
-        for name, values in (
-            ("variance", course["variance"]),
-            ("test_loss", course["test_loss"]),
-            ("errors", errors),
-        )
-    )
+    curves = {"variance": course["variance"], "test_loss": course["test_loss"], "errors": errors}
+    variance, loss, errors = (_checks.array(*one, shape=iterations.shape) for one in curves.items())
     seen = iterations <= until
     if not seen.any():
         raise ValueError(f"until must be at least {iterations.min():.0f}, the first checkpoint, got {until}")
