@@ -48,19 +48,14 @@ def load_retina(path=None):
 
 
 def _locate(path):
-    for name, given in (("path", path), ("ISING_LIB_DATA", os.environ.get("ISING_LIB_DATA"))):
-        if given:
-            file = Path(given).expanduser()
-            file = file / FILE_NAME if file.is_dir() else file
-            if not file.is_file():
-                raise DatasetNotFound(
-                    f"{name} must name {FILE_NAME} or its folder, got {str(given)!r}: no such file"
-                )
-            return _checked(file)
-    return _fetch()
-
-
-def _checked(file):
+    given = path or os.environ.get("ISING_LIB_DATA")
+    if not given:
+        return _fetch()
+    file = Path(given).expanduser()
+    file = file / FILE_NAME if file.is_dir() else file
+    if not file.is_file():
+        name = "path" if path else "ISING_LIB_DATA"
+        raise DatasetNotFound(f"{name} must name {FILE_NAME} or its folder, got {str(given)!r}: no such file")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != SHA256:
         raise ValueError(f"{file} is not the recording: its sha256 is {digest}, expected {SHA256}")
@@ -69,10 +64,9 @@ def _checked(file):
 
 def _fetch():
     cache = pooch.os_cache("ising_lib")
+    options = {"known_hash": SHA256, "fname": FILE_NAME, "path": cache, "downloader": _DOWNLOADER}
     try:
-        return Path(
-            pooch.retrieve(URL, known_hash=SHA256, fname=FILE_NAME, path=cache, downloader=_DOWNLOADER)
-        )
+        return Path(pooch.retrieve(URL, **options))
     except (OSError, ValueError) as error:  # no network, no such page, or other bytes than published
         raise DatasetNotFound(
             f"the retina recording is not on this machine and could not be fetched ({type(error).__name__}). "

@@ -38,22 +38,15 @@ class ResidualMLP(nn.Module):
         super().__init__()
         _checks.count("n_spins", n_spins)
         _checks.count("n_steps", n_steps, minimum=4)
-        for name, width in (("n_dim", n_dim), ("n_hidden1", n_hidden1), ("n_hidden2", n_hidden2)):
+        widths = {"n_dim": n_dim, "n_hidden1": n_hidden1, "n_hidden2": n_hidden2}
+        for name, width in widths.items():
             _checks.count(name, width)
-        self.config = {
-            "n_spins": n_spins,
-            "n_steps": n_steps,
-            "n_dim": n_dim,
-            "n_hidden1": n_hidden1,
-            "n_hidden2": n_hidden2,
-        }
-        random = torch_generator(rng)
-        linear = _LinearFactory(random)
+        self.config = {"n_spins": n_spins, "n_steps": n_steps, **widths}
+        linear = _linear_layers(torch_generator(rng))
         # sines and cosines are the same at every call, so they are a table: (T + 1, width)
         self.register_buffer("embedding", sinusoidal_embedding(n_steps, width=n_steps), persistent=False)
-        self.time = nn.Sequential(
-            linear(self.embedding.shape[1], n_hidden1), nn.GELU(), linear(n_hidden1, n_hidden1)
-        )
+        n_time = self.embedding.shape[1]
+        self.time = nn.Sequential(linear(n_time, n_hidden1), nn.GELU(), linear(n_hidden1, n_hidden1))
         self.input = linear(n_spins, n_dim)
         widths = [(n_dim, n_hidden1), (n_hidden1, n_hidden2), (n_hidden2, n_hidden2)]
         self.downs = nn.ModuleList([_Block(a, b, n_hidden1, linear) for a, b in widths])
@@ -128,11 +121,8 @@ class FieldDenoiser(nn.Module, abc.ABC):
         law = -torch.gradient(ratio.log())[0] * used
         law = law / law.sum()
         weight = torch.where(used, -torch.gradient(ratio)[0] / law.clamp_min(1e-30), 0.0) / 2
-        for name, values, at_0 in (
-            ("alphas_bar", kept, 1.0),
-            ("step_law", law, 0.0),
-            ("weight", weight, 0.0),
-        ):
+        tables = {"alphas_bar": (kept, 1.0), "step_law": (law, 0.0), "weight": (weight, 0.0)}
+        for name, (values, at_0) in tables.items():
             table = torch.cat([torch.tensor([at_0], dtype=torch.float64), values]).float()  # (T + 1,)
             self.register_buffer(name, table, persistent=False)
 
@@ -170,8 +160,7 @@ class MeanField(FieldDenoiser):
     ``model()`` reads the fields and couplings off the network.
 
     Args:
-        n_spins: M.
-        n_steps: T of the noise schedule.
+        n_spins, n_steps: M, and T of the noise schedule.
         n_layers: iterations.
         rng: not used, all numbers start at zero or one; every denoiser takes it.
     """
@@ -217,8 +206,7 @@ class LogitMLP(FieldDenoiser):
     It sees tanh(a_t x), what an independent spin would be guessed, and sines and cosines of log r_t.
 
     Args:
-        n_spins: M.
-        n_steps: T of the noise schedule.
+        n_spins, n_steps: M, and T of the noise schedule.
         rng: stream of the initial weights; the last layer starts at zero.
         n_hidden: width of its two hidden layers.
     """
@@ -231,15 +219,10 @@ class LogitMLP(FieldDenoiser):
         _checks.count("n_hidden", n_hidden)
         super().__init__(n_steps)
         self.config = {"n_spins": n_spins, "n_steps": n_steps, "n_hidden": n_hidden}
-        linear = _LinearFactory(torch_generator(rng))
+        linear = _linear_layers(torch_generator(rng))
         self.register_buffer("embedding", self._embedding(), persistent=False)  # (T + 1, 16)
-        self.layers = nn.Sequential(
-            linear(n_spins + self.embedding.shape[1], n_hidden),
-            nn.GELU(),
-            linear(n_hidden, n_hidden),
-            nn.GELU(),
-            linear(n_hidden, n_spins),
-        )
+        first, second = linear(n_spins + self.embedding.shape[1], n_hidden), linear(n_hidden, n_hidden)
+        self.layers = nn.Sequential(first, nn.GELU(), second, nn.GELU(), linear(n_hidden, n_spins))
         nn.init.zeros_(self.layers[-1].weight)
         nn.init.zeros_(self.layers[-1].bias)
 
@@ -254,18 +237,17 @@ class LogitMLP(FieldDenoiser):
         return self.layers(torch.cat([independent, self.embedding[t].expand(len(x), -1)], dim=1))
 
 
-class _LinearFactory:
-    """nn.Linear with PyTorch's usual initial law, drawn from an explicit generator."""
+def _linear_layers(random):
+    """A maker of nn.Linear with PyTorch's usual initial distribution, drawn from an explicit generator."""
 
-    def __init__(self, random):
-        self.random = random
-
-    def __call__(self, n_in, n_out):
+    def linear(n_in, n_out):
         layer = nn.utils.skip_init(nn.Linear, n_in, n_out)  # the plain one would draw from global state
         bound = 1 / math.sqrt(n_in)
-        nn.init.uniform_(layer.weight, -bound, bound, generator=self.random)
-        nn.init.uniform_(layer.bias, -bound, bound, generator=self.random)
+        nn.init.uniform_(layer.weight, -bound, bound, generator=random)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=random)
         return layer
+
+    return linear
 
 
 def sinusoidal_embedding(n_steps, width):

@@ -79,9 +79,8 @@ def add_noise(schedule, clean, t, noise):
 
     Args:
         schedule: gives ᾱ_t.
-        clean: σ_0, tensor (B, M).
+        clean, noise: σ_0 and standard normal ε̄, tensors (B, M).
         t: whole steps 1 … T, tensor (B,).
-        noise: ε̄, standard normal tensor (B, M).
 
     Returns:
         torch.Tensor: σ_t (B, M).
