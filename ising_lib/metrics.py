@@ -54,15 +54,7 @@ class Recovery:
 
 
 def recovery(true_spins, filled_spins, missing):
-    """Score the filled-in spins against the truth  (thesis Sec. 3.4 reports the accuracy alone).
-
-    Args:
-        true_spins, filled_spins: (N, M) of ±1.
-        missing: (N, M) bool, the spins that were filled in.
-
-    Returns:
-        Recovery
-    """
+    """The Recovery of spins (N, M), filled in where ``missing`` says; the thesis reports the accuracy."""
     true_spins = _checks.spins("true_spins", true_spins)
     filled_spins = _checks.spins("filled_spins", filled_spins, true_spins.shape[1])
     if not _checks.mask("missing", missing, true_spins.shape).any():
@@ -91,13 +83,9 @@ def confusion(true_spins, filled_spins, missing):
 
 
 def rates(found, missed, invented, silent):
-    """The scores of ``Recovery`` from the counts of ``confusion``, or from sums of them.
+    """{name: array}, the scores of ``Recovery`` from the counts of ``confusion``, or from sums of them.
 
-    Args:
-        found, missed, invented, silent: counts, all of one shape.
-
-    Returns:
-        dict: {name: array of that shape}; NaN where there is nothing to take a share of.
+    The counts have one shape, and so have the scores; NaN where there is nothing to take a share of.
     """
     given = {"found": found, "missed": missed, "invented": invented, "silent": silent}
     found, missed, invented, silent = (_checks.array(name, n, low=0) for name, n in given.items())
@@ -112,16 +100,9 @@ def rates(found, missed, invented, silent):
 
 
 def nearest_distance(spins, reference):
-    """Number of differing spins between each sample and its nearest in ``reference``.
+    """Number of differing spins, (N,), between each sample (N, M) and its nearest in ``reference`` (K, M).
 
     Zero marks a copy: samples of an overfitted network pile up there.
-
-    Args:
-        spins: (N, M) of ±1.
-        reference: (K, M) of ±1, e.g. the observed samples.
-
-    Returns:
-        numpy.ndarray: (N,) int.
     """
     reference = _checks.spins("reference", reference)
     spins = _checks.spins("spins", spins, reference.shape[1])
@@ -179,15 +160,8 @@ def agreement(truth, inferred):
 def log_pseudolikelihood(model, spins):
     """Mean of Σ_i log p(σ_i | others), where p(σ_i | others) = 1/(1 + exp(−2 σ_i (h_i + Σ_j J_ij σ_j))).
 
-    How well a model predicts each spin from the others: on samples it has not seen, a score that needs no
-    truth and no partition function.  −M log 2 for a model that knows nothing.
-
-    Args:
-        model: IsingModel.
-        spins: (N, M) of ±1.
-
-    Returns:
-        float: in nats per sample, at most 0.
+    How well a model predicts each spin from the others: on samples (N, M) it has not seen, a score that needs
+    no truth and no partition function.  In nats per sample; −M log 2 for a model that knows nothing.
     """
     _checks.instance("model", model, IsingModel)
     spins = _checks.spins("spins", spins, model.n_spins).astype(np.float64)
@@ -208,8 +182,7 @@ def accuracy_gain(true_spins, filled_spins, other_spins, missing):
         missing: (N, M) bool.
 
     Returns:
-        tuple: d and its standard error over samples, as shares of the missing spins; the models stay as
-        they are, so another training is not in it.
+        tuple: d and its standard error, as shares; of other samples, not of another training.
     """
     right, other = (
         confusion(true_spins, spins, missing)[[0, 3]].sum(0) for spins in (filled_spins, other_spins)
@@ -279,9 +252,6 @@ def compare(filled, spins, scored):
         filled: {name: (N, M) of ±1}, from ``imputation.recover``.
         spins: the true ones, (N, M) of ±1.
         scored: (N, M) bool, the spins that were missing, or those among them that count.
-
-    Returns:
-        Comparison
     """
     return Comparison(
         scores={name: recovery(spins, some, scored) for name, some in filled.items()},
