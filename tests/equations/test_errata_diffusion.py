@@ -6,14 +6,13 @@ import torch
 
 from ising_lib import ddpm
 from ising_lib.denoisers import torch_generator
+from tests.equations.helpers import Network, best_network, log_normal
 from tests.equations.test_diffusion import (
     GRID,
     ROUNDING,
     SHORT,
     Chain,
-    Linear,
     alphas,
-    log_normal,
     noise_mean,
     noised,
     posterior,
@@ -160,8 +159,8 @@ def test_eq_40_sign_and_bar(t):
         assert abs(printed - bayes) > 0.02
 
 
-def run(schedule, network, sign, n_samples):
-    """Eq. 41 and D.12 from T to 0, with either sign before the noise; the draws are those of the library."""
+def run(schedule, network, sign, n_samples, noisy=1):
+    """Eq. 41 and D.12 from T to 0, with either sign, with or without z; the draws are the library's."""
     random = torch_generator(np.random.default_rng(5))
     x = torch.randn((n_samples, 3), generator=random).double()
     for t in range(schedule.n_steps, 0, -1):
@@ -170,19 +169,14 @@ def run(schedule, network, sign, n_samples):
         x = (x + sign * (1 - a) / np.sqrt(1 - bar) * estimate) / np.sqrt(a)
         if t > 1:
             spread = np.sqrt((1 - a) * (1 - before) / (1 - bar))
-            x = x + spread * torch.randn(x.shape, generator=random).double()
+            x = x + noisy * spread * torch.randn(x.shape, generator=random).double()
     return x.numpy()
 
 
-class Standard(Linear):
+def standard(schedule):
     """The best network for standard normal data: ε* = √(1−ᾱ_t) σ_t."""
-
-    def __init__(self, schedule):
-        super().__init__(None, 3)
-        self.bar = torch.tensor(schedule.alphas_bar)
-
-    def forward(self, x, t):
-        return ((1 - self.bar[t - 1]).sqrt()[:, None] * x).to(x.dtype)
+    bar = torch.tensor(schedule.alphas_bar)
+    return Network(lambda x, t: (1 - bar[t - 1]).sqrt()[:, None] * x, 3)
 
 
 def test_eq_41_as_printed_diverges():
@@ -192,7 +186,7 @@ def test_eq_41_as_printed_diverges():
     their product is exp(1.5 · 10.05); the noise of later steps only adds to it.  The library does it right.
     """
     schedule = ddpm.NoiseSchedule.linear()
-    network, n = Standard(schedule), 400
+    network, n = standard(schedule), 400
     right, printed = (run(schedule, network, sign, n) for sign in (-1, 1))
     # variance 1 up to the steps' own bias, of order β (see test_ddpm), and ±4 √(2/1200) of chance
     assert (right**2).mean() == pytest.approx(1, abs=4 * np.sqrt(2 / (3 * n)) + 0.02)
@@ -202,6 +196,67 @@ def test_eq_41_as_printed_diverges():
     settings = {"n_steps": 1000, "order": 1, "precision": "float32"}
     library = ddpm.sample(network, schedule, n, rng=np.random.default_rng(5), **settings)
     np.testing.assert_allclose(library, right, rtol=0, atol=1e-3)  # float32, 1000 steps
+
+
+def test_eq_20_21_drop_the_average(rng):
+    """Printed: Eq. 19's marginal density becomes q(σ_t|σ_0) and its expectation goes.
+
+    For the density that a network can learn, the marginal one, only the expectation is right.
+    """
+    schedule, x = ddpm.NoiseSchedule([0.4]), torch.tensor(rng.normal(size=(50, 1)))
+    network = best_network(np.array([[1.0], [-1.0]]), np.array([0.7, 0.3]), schedule)
+    score = -network(x, torch.ones(50, dtype=torch.int64)) / np.sqrt(0.4)
+    right = (x + 0.4 * score) / np.sqrt(0.6)  # E[σ_0|σ_t], by Eq. 19
+    right, x = right.numpy(), x.numpy()
+    share = 0.7 * np.exp(-((x - np.sqrt(0.6)) ** 2) / 0.8)
+    share = share / (share + 0.3 * np.exp(-((x + np.sqrt(0.6)) ** 2) / 0.8))
+    np.testing.assert_allclose(right, 2 * share - 1, rtol=0, atol=1e-9)
+    for clean in (1.0, -1.0):  # printed: equality with the start itself
+        assert np.abs(right - clean).max() > 0.5
+
+
+def test_after_eq_33_the_reversed_chain_is_markov_at_any_step(chain):
+    """Printed: near equilibrium, hence Markov and normal.  Markov it is at any step; normal at small ones."""
+    joint = np.tensordot(chain.shares, np.exp(chain.log_q), 1)  # (σ_1, σ_2, σ_3)
+    middle = slice(40, 67, 6)  # states within ±2
+    given_both = joint / joint.sum(0)
+    given_one = joint.sum(2) / joint.sum((0, 2))
+    for k in range(40, 67, 6):
+        np.testing.assert_allclose(given_both[:, middle, k], given_one[:, middle], rtol=0, atol=1e-12)
+    # σ_1 given σ_2 = 0: two humps, not one
+    p, x = given_one[:, 53], chain.x
+    assert x[53] == pytest.approx(0, abs=1e-12)
+    mean = p @ x
+    normal = np.exp(log_normal(x, mean, p @ (x - mean) ** 2)) * chain.step
+    assert 0.5 * np.abs(p - normal).sum() > 0.05
+
+
+def test_eq_38_needs_equal_variances():
+    """Printed: σ_p is similar to σ_q.  Right: equal, or there are more terms."""
+    x, step = np.linspace(-9, 9, 1801, retstep=True)
+    for ratio, holds in ((1.0, True), (1.3, False)):
+        log_q, log_p = log_normal(x, 0.2, 0.5), log_normal(x, -0.1, 0.5 * ratio)
+        divergence = (np.exp(log_q) * (log_q - log_p)).sum() * step
+        assert (abs(divergence - 0.3**2 / (2 * 0.5)) < 1e-9) == holds
+        terms = (np.log(ratio) + 1 / ratio - 1) / 2 + 0.3**2 / (2 * 0.5 * ratio)
+        assert divergence == pytest.approx(terms, abs=1e-9)
+
+
+def test_after_eq_38_noise_is_needed_for_the_right_distribution():
+    """Printed: the noise of the steps increases diversity.  Without it the variance ends at ᾱ_T, not at 1."""
+    schedule = ddpm.NoiseSchedule.linear(100, 1e-3, 0.1)
+    right, without = (run(schedule, standard(schedule), -1, 2000, noisy) for noisy in (1, 0))
+    assert (right**2).mean() == pytest.approx(1, abs=4 * np.sqrt(2 / 6000) + 0.1)  # steps of β ≤ 0.1
+    assert (without**2).mean() == pytest.approx(schedule.alphas_bar[-1], rel=0.1)
+
+
+def test_eq_41_network_needs_the_step():
+    """Printed: ε̂(σ_t).  Right: ε̂(σ_t, t): one σ_t is mostly noise at one step, mostly spin at another."""
+    schedule = ddpm.NoiseSchedule.linear()
+    network = best_network(np.array([[1.0], [-1.0]]), np.array([0.5, 0.5]), schedule)
+    few, much = (network(torch.ones(1, 1), torch.tensor([t])).item() for t in (50, 900))
+    assert abs(few) < 0.1
+    assert much > 0.9
 
 
 def test_after_eq_44_unit_weights_downplay_little_noise():

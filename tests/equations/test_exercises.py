@@ -8,9 +8,11 @@ import pytest
 import torch
 from scipy import optimize
 
-from ising_lib import erasure, estimators, exact, imputation, ising, stopping
+from ising_lib import ddpm, erasure, estimators, exact, imputation, ising, stopping
 from ising_lib.ising import IsingModel
-from tests.equations.test_errata import features, log_noised, posterior
+from tests.equations.helpers import features
+from tests.equations.test_diffusion import one_spin_excess
+from tests.equations.test_errata import log_noised, posterior
 
 ROUNDING = 1e-12
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)  # E f(z) = WEIGHTS @ f(NODES), z standard normal
@@ -149,7 +151,7 @@ def test_erasure_machine_3_spins_that_agree():
 
 
 def one_spin_step(h, a, before):
-    """For one spin of field h: the factor of σ_0 in μ_q, p(σ_0|σ_t) (2, nodes), σ_q², and the law of σ_t."""
+    """For one spin of field h: the factor of σ_0 in μ_q, p(σ_0|σ_t) (2, nodes), σ_q², and q(σ_t)."""
     bar = a * before
     spread = (1 - a) * (1 - before) / (1 - bar)
     x = np.linspace(-8, 8, 4001)
@@ -160,7 +162,7 @@ def one_spin_step(h, a, before):
     return factor, joint / joint.sum(0), spread, law
 
 
-def test_diffusion_2_best_variance():
+def test_diffusion_1_best_variance():
     factor, shares, spread, law = one_spin_step(0.3, 0.9, 0.6)
     uncertain = 1 - (shares[0] - shares[1]) ** 2  # variance of σ_0 given σ_t
     gap = factor**2 * law @ uncertain  # E |μ_p − μ_q|² for the best mean
@@ -176,6 +178,24 @@ def test_diffusion_2_best_variance():
     centres = factor * np.array([[1.0], [-1.0]])  # but for the common part, which drops out
     mean = (shares * centres).sum(0)
     assert law @ (shares * (centres - mean) ** 2).sum(0) == pytest.approx(gap, rel=1e-9)
+
+
+def test_diffusion_2_plus_sign():
+    """E[ε̄|σ_t] of jointly normal numbers by regression, and the product of the steps' factors, both signs."""
+    schedule = ddpm.NoiseSchedule.linear()
+    a, bar = schedule.alphas, schedule.alphas_bar
+    slope = np.sqrt(1 - bar) / (bar + 1 - bar)  # Cov(ε̄, σ_t)/Var σ_t
+    minus, plus = (((1 + sign * (1 - a) / np.sqrt(1 - bar) * slope) / np.sqrt(a)).prod() for sign in (-1, 1))
+    assert minus == pytest.approx(np.sqrt(bar[-1]), rel=1e-9)
+    assert np.log(plus) == pytest.approx(15, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "schedule", [ddpm.NoiseSchedule.linear(), ddpm.NoiseSchedule.linear(4000, 1e-5, 0.005)]
+)
+def test_diffusion_3_how_much_is_not_normal(schedule):
+    """The sum of the excesses is 2 ln 2, whatever the schedule: a Riemann sum of many steps."""
+    assert one_spin_excess(schedule).sum() == pytest.approx(2 * np.log(2), rel=0.01)
 
 
 def test_score_1_one_spin():

@@ -66,8 +66,7 @@ def third(model, other=None):
 def test_eq_s4_first_change_of_the_variance_with_cooling(scale, model, rng):
     """d Var_β E/dβ at β = 0 for samples of one model under another, by ``energy_variance`` of all states.
 
-    Samples with weights in proportion to p'^β: the states, repeated.  Three times the terms of the ruler alone
-    would be the slope if the ruler were the truth; it is not.
+    With the ruler's terms alone it would be right if the ruler were the truth; it is not.
     """
     ruler = ising.gaussian(M, scale, scale, rng=rng)
     energies, other = ising.energy(ruler, STATES), ising.energy(model, STATES)
