@@ -130,16 +130,20 @@ def test_random_numbers_have_their_distributions(js, rng):
     assert stats.chisquare(found * 5000, law * 5000).pvalue > 1e-3
 
 
-def test_a_sweep_is_the_heat_bath(js, rng):
-    model, spins, uniforms = ising.gaussian(9, 1.5, 0.7, rng=rng), rng.choice([-1, 1], 9), rng.random(9)
+def test_sweeps_are_the_heat_bath(js, rng):
+    model, spins, uniforms = ising.gaussian(9, 1.5, 0.7, rng=rng), rng.choice([-1, 1], 9), rng.random((50, 9))
     swept = js(
-        "(physics.sweep(w, spins, 0.8, { uniform: () => uniforms.shift() }), spins)",
+        """uniforms.map((row) => {
+          physics.sweep(w, spins, 0.8, { uniform: () => row.shift() });
+          return spins.slice();
+        })""",
         **{"w": model.to_vector(), "spins": spins, "uniforms": uniforms},
     )
-    for i in range(9):  # Eq. (M.1) at T = 0.8, one spin after the other
-        field = model.fields[i] + model.couplings[i] @ spins
-        spins[i] = 1 if uniforms[i] < 1 / (1 + np.exp(-2 * field / 0.8)) else -1
-    np.testing.assert_array_equal(swept, spins)
+    for found, row in zip(swept, uniforms, strict=True):
+        for i in range(9):  # Eq. (M.1) at T = 0.8, one spin after the other
+            field = model.fields[i] + model.couplings[i] @ spins
+            spins[i] = 1 if row[i] < 1 / (1 + np.exp(-2 * field / 0.8)) else -1
+        np.testing.assert_array_equal(found, spins)
 
 
 @pytest.mark.parametrize(("epsilon", "n_samples"), [(0.1, 200), (0.5, 1000), (0.95, 1000)])
@@ -212,6 +216,14 @@ def test_noise_adds_up(js):
     zeros = js("physics.forwardPath(kept, Array(5000).fill(0), physics.random(7))", kept=kept)
     five_errors = 5 * np.sqrt(2 / 5000)  # of a variance
     np.testing.assert_allclose(zeros[:-1].var(1), 1 - kept, rtol=five_errors)
+
+
+def test_the_way_back_ends_at_the_only_possible_configuration(js, rng):
+    kept, certain = SCHEDULE.alphas_bar[SCHEDULE.subsequence(5) - 1][::-1], rng.permutation(np.eye(64)[0])
+    path = js(
+        "physics.reversePath(kept, p, physics.enumerate(6), 6, physics.random(8))", kept=kept, p=certain
+    )
+    np.testing.assert_allclose(path[-1], exact.configurations(6)[certain.argmax()], atol=ROUNDING)
 
 
 # ----------------------------------------------------------------- what the pictures show, and the page says
