@@ -262,47 +262,6 @@ def compare(filled, spins, scored):
     )
 
 
-def standard_scores(few, many):
-    """How far the mean of a few samples lies from that of many, in standard errors of the few.
-
-    z = (mean of few − mean of many) / √(s² (1/n + 1/N)) with s² the variance of the many: standard normal
-    where both come from one law and n is not too small.
-
-    Args:
-        few: (K, n), the samples of K quantities in rows.
-        many: (K, N), N ≫ n.
-
-    Returns:
-        numpy.ndarray: (K,).
-    """
-    few, many = _checks.array("few", few), _checks.array("many", many)
-    if not (few.ndim == many.ndim == 2 and len(few) == len(many) and few.size and many.shape[1] > 1):
-        raise ValueError(f"few and many must have shapes (K, n) and (K, N), got {few.shape} and {many.shape}")
-    error = many.std(1, ddof=1) * np.sqrt(1 / few.shape[1] + 1 / many.shape[1])
-    return (few.mean(1) - many.mean(1)) / error
-
-
-def noised_spin(kept):
-    """What is left of a spin ±1 under noise, σ_t = √ᾱ_t σ_0 + √(1−ᾱ_t) ε̄  (thesis Eq. 17).
-
-    With m = √ᾱ_t and s = √(1−ᾱ_t)::
-
-        ⟨|σ_t|⟩ = s √(2/π) exp(−m²/2s²) + m erf(m/(s√2)),    P(sign σ_t = σ_0) = (1 + erf(m/(s√2)))/2.
-
-    Args:
-        kept: ᾱ_t, numbers from 0 to 1.
-
-    Returns:
-        tuple: mean size, and share of unchanged signs, each of the shape of ``kept``.
-    """
-    kept = _checks.array("kept", kept, 0, 1)
-    signal, noise = np.sqrt(kept), np.sqrt(1 - kept)
-    with np.errstate(divide="ignore"):  # without noise the ratio is infinite, and all is well
-        ratio = signal / (noise * np.sqrt(2))
-    size = noise * np.sqrt(2 / np.pi) * np.exp(-(ratio**2)) + signal * special.erf(ratio)
-    return size, (1 + special.erf(ratio)) / 2
-
-
 def flipped(law, rate):
     """The law of configurations in each of which every spin flips with probability ``rate``, independently.
 

@@ -227,41 +227,6 @@ def test_comparison_scores_each_and_compares_each_pair(rng):
         assert gain == metrics.accuracy_gain(spins, filled[one], filled[other], scored)
 
 
-def test_standard_scores_by_hand():
-    """Mean 3 of two, mean 0 and variance 4 of many: z = 3 / √(4 (1/2 + 1/4)) = √3."""
-    few, many = [[2, 4]], [[-np.sqrt(6), np.sqrt(6), 0, 0]]
-    np.testing.assert_allclose(metrics.standard_scores(few, many), [np.sqrt(3)], rtol=ROUNDING)
-
-
-def test_standard_scores_are_standard_normal(rng):
-    """3,000 of them from one law: mean within 4/√3000 of 0, variance within 4 √(2/3000) and 16/800 of 1."""
-    few, many = rng.exponential(size=(3000, 16)), rng.exponential(size=(3000, 800))
-    z = metrics.standard_scores(few, many)
-    assert abs(z.mean()) < 4 / np.sqrt(3000)
-    # s² of 800 exponentials varies by √(8/800), which adds three times its variance, 0.03, to that of z;
-    # a kurtosis of 3 + 6/16 widens the spread of the variance by √(2.375/2)
-    assert abs(z.var() - 1) < 4 * np.sqrt(2.375 / 3000) + 0.03
-    shifted = metrics.standard_scores(few + 0.25, many)  # a shift of one standard error
-    assert abs(shifted.mean() - 1) < 4 / np.sqrt(3000) + 0.02
-
-
-@pytest.mark.parametrize("kept", [0.0, 0.2, 0.9])
-def test_noised_spin_by_integration(kept):
-    """Against sums over a fine grid of the normal law of σ_t given σ_0 = +1."""
-    signal, noise = np.sqrt(kept), np.sqrt(1 - kept)
-    x = (
-        np.arange(-200_000, 200_000) * 5e-5 + 2.5e-5
-    )  # midpoints up to ±10, none at the kink; error below 1e-8
-    density = np.exp(-((x - signal) ** 2) / (2 * noise**2)) / (noise * np.sqrt(2 * np.pi)) * 5e-5
-    size, unchanged = metrics.noised_spin(kept)
-    assert size == pytest.approx((density * np.abs(x)).sum(), abs=1e-8)
-    assert unchanged == pytest.approx(density[x > 0].sum(), abs=1e-8)
-
-
-def test_a_spin_without_noise_is_itself():
-    np.testing.assert_array_equal(metrics.noised_spin([1.0, 1.0]), [[1, 1], [1, 1]])
-
-
 def test_flipped_by_the_distance_of_all_pairs(rng):
     """From σ' to σ at distance d with probability r^d (1−r)^(M−d)."""
     law, rate = rng.dirichlet(np.ones(32)), 0.2
