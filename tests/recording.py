@@ -10,7 +10,7 @@ from ising_lib import datasets
 def uses_recording(notebook):
     """Does the source of a notebook (path of its .py or .ipynb) ask for the recording?"""
     source = notebook.with_suffix(".py").read_text()
-    return any(call in source for call in ("experiments.Retina", "datasets.load_retina"))
+    return any(call in source for call in ("worlds.Retina", "worlds.FairRetina", "load_retina("))
 
 
 def why_absent():

@@ -2,7 +2,7 @@
 
 The last test strikes at random moments and takes minutes.  It runs where it is asked for::
 
-    KILLS=30 pytest tests/test_reproducible.py -k random
+    KILLS=30 pytest tests/book/test_reproducible.py -k random
 """
 
 import collections
@@ -14,21 +14,17 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import torch
-from tqdm import tqdm
 
-from ising_book import runs, store
+from ising_book import runs, store, walk
 from ising_lib import ddpm, denoisers, erasure, estimators, ising, sampling
-from tests import test_workflow
-from tests.test_workflow import book, start  # noqa: F401 - fixtures
-
-ROOT = Path(__file__).parent.parent
-PATIENCE = 3000  # seconds: other work on the machine is no failure
+from tests.book import test_workflow
+from tests.book.small import Bar
+from tests.book.test_workflow import PATIENCE, ROOT, book, start  # noqa: F401 - fixtures
 
 # ------------------------------------------------------------------------- other processes, threads, machines
 
@@ -41,23 +37,17 @@ def find():
     schedule = ddpm.NoiseSchedule.linear(1000)
     network = denoisers.ResidualMLP(40, 1000, rng=rng)
     for step in ddpm.train(network, schedule, spins, n_iterations=5, rng=rng, precision="float32"):
-        trained = step.denoiser
-    analog = ddpm.sample(trained, schedule, 600, rng=rng, n_steps=3, precision="float32")
+        loss = step.loss
+    analog = ddpm.sample(network, schedule, 600, rng=rng, n_steps=3, precision="float32")
     fits = {"erasure": erasure.fit(spins, 0.5), "ridge": estimators.pseudolikelihood(spins[:500], 0.1)}
     found = {name: fit.model.to_vector() for name, fit in fits.items()}
-    return {
-        **found,
-        "truth": truth.to_vector(),
-        "spins": spins,
-        "loss": np.array(step.loss),
-        "analog": analog,
-    }
+    return {**found, "truth": truth.to_vector(), "spins": spins, "loss": np.array(loss), "analog": analog}
 
 
 OTHER = """
 import sys
 import numpy as np, torch
-from tests.test_reproducible import find
+from tests.book.test_reproducible import find
 
 assert torch.get_num_threads() == int(sys.argv[1])
 np.savez(sys.argv[2], **find())
@@ -108,19 +98,19 @@ def test_an_older_processor_finds_the_same_within_rounding(here, tmp_path):
     older = elsewhere(tmp_path, 1, **OLDER)
     for name in ("truth", "spins"):
         np.testing.assert_array_equal(older[name], here[name], strict=True)
-    np.testing.assert_allclose(older["erasure"], here["erasure"], rtol=0, atol=4e-6)
-    np.testing.assert_allclose(older["ridge"], here["ridge"], rtol=0, atol=1e-5)
+    for name, allowed in (("erasure", 4e-6), ("ridge", 1e-5), ("analog", 1e-2)):
+        np.testing.assert_allclose(older[name], here[name], rtol=0, atol=allowed)
     np.testing.assert_allclose(older["loss"], here["loss"], rtol=1e-4)
-    np.testing.assert_allclose(older["analog"], here["analog"], rtol=0, atol=1e-2)
 
 
 # ------------------------------------------------------------------------------- interrupted and gone on with
 
 SPINS = np.random.default_rng(5).choice(np.array([-1, 1], dtype=np.int8), (50, 6))
 SCHEDULE = ddpm.NoiseSchedule.linear(20)
+WIDTHS = {"n_dim": 4, "n_hidden1": 6, "n_hidden2": 8}
 NETWORKS = {
-    "thesis, float32": (denoisers.ResidualMLP, {"n_dim": 4, "n_hidden1": 6, "n_hidden2": 8}, "float32"),
-    "thesis, bfloat16": (denoisers.ResidualMLP, {"n_dim": 4, "n_hidden1": 6, "n_hidden2": 8}, "bfloat16"),
+    "thesis, float32": (denoisers.ResidualMLP, WIDTHS, "float32"),
+    "thesis, bfloat16": (denoisers.ResidualMLP, WIDTHS, "bfloat16"),
     "mean field": (denoisers.MeanField, {}, "auto"),
     "perceptron": (denoisers.LogitMLP, {"n_hidden": 8}, "auto"),
 }
@@ -150,8 +140,7 @@ def test_a_training_goes_on_as_if_never_interrupted(kind, tmp_path):
     whole = [state(step) for step in train(kind, 14)]
     path, parts = tmp_path / "training.safetensors", []
     for last in (4, 9, 14):
-        resume = path if parts else None
-        for step in train(kind, 14, resume):
+        for step in train(kind, 14, path if parts else None):
             parts.append(state(step))
             step.save(path)
             if step.iteration == last:
@@ -174,33 +163,23 @@ def test_the_caller_s_stream_does_not_feel_the_interruption(tmp_path):
 # --------------------------------------------------------------------------------------------------- kills
 
 
-def environment(folder):
-    outer = {name: value for name, value in os.environ.items() if not name.startswith("ISING_LIB_")}
-    places = {"ISING_LIB_CACHE": str(folder / "cache"), "ISING_LIB_RESULTS": ""}
-    return {**outer, "PYTHONPATH": str(folder), **places}
-
-
 def begin(folder, name):
     """``ising-book run`` in a small book, its output in a file."""
     command = [sys.executable, "-m", "ising_book", "run", name, "-o", "executed/out.ipynb"]
     with (folder / "log").open("w") as log:
         streams = {"stdout": log, "stderr": subprocess.STDOUT, "start_new_session": True}
-        return subprocess.Popen(command, cwd=folder, env=environment(folder), **streams)
+        places = test_workflow.environment(folder, ISING_LIB_RESULTS="")
+        return subprocess.Popen(command, cwd=folder, env=places, **streams)
 
 
 def kill(process):
     """A power cut: the process and all that it has started, kernels too, end at once."""
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(process.pid)
         parent.suspend()  # it starts nothing any more
-        family = [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        family = []
-    for one in family:
-        try:
-            one.kill()
-        except psutil.NoSuchProcess:
-            continue
+        for one in (parent, *parent.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
     return process.wait()
 
 
@@ -216,7 +195,7 @@ def undisturbed(seeds):
     """{name of a run: its arrays}, computed here."""
     configs = [test_workflow.config(seed) for seed in seeds]
     with runs.one_thread():
-        return {test_workflow.key(one): one.compute(tqdm(disable=True)) for one in configs}
+        return {test_workflow.key(one): walk.augmentation(one, Bar()) for one in configs}
 
 
 def stored(folder, expected):
@@ -230,6 +209,7 @@ def stored(folder, expected):
     return names
 
 
+@pytest.mark.slow
 def test_a_notebook_run_that_was_struck_twice_ends_as_if_undisturbed(book):  # noqa: F811
     """SIGTERM cleans up; after SIGKILL there is nothing to be cleaned up but what begins with a dot."""
     cache, output = book / "cache", book / "executed"
@@ -253,42 +233,33 @@ def test_kills_at_random_moments_lose_nothing_and_change_no_number(what, book, s
 
     A stored run stays, byte for byte, whatever strikes later; where all is done, it begins anew.
     """
-    cache, output, results = book / "cache", book / "executed", book / "notebooks" / "results"
+    cache, output, results = places = book / "cache", book / "executed", book / "notebooks" / "results"
     begin_it = (lambda: begin(book, "fig98_one")) if what == "run" else (lambda: start(book)[0])
     expected, clock = undisturbed([0, 1, 2]), time.monotonic()
     assert begin_it().wait(PATIENCE) == 0
     duration = time.monotonic() - clock
     final = {path.name: path.read_bytes() for path in output.glob("*.ipynb")}
-    assert stored(cache, expected) == expected.keys()
     moments = random.Random(int(os.environ.get("KILLS_SEED", 0)))  # noqa: S311 - no secret
-    strikes = collections.Counter()
-    for folder in (cache, output, results):
-        shutil.rmtree(folder, ignore_errors=True)
-    before = {}
+    strikes, before, done = collections.Counter(), {}, True
     while strikes["killed"] < int(os.environ["KILLS"]) // 2:
-        process, clock = begin_it(), time.monotonic()
+        if done:
+            for folder in places:
+                shutil.rmtree(folder, ignore_errors=True)
+            before = {}
+        process = begin_it()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(moments.uniform(0, duration))
         strikes["killed" if process.poll() is None else "too late"] += 1
-        if process.poll() is not None and not before:
-            duration = time.monotonic() - clock  # the machine has less to do by now
         kill(process)
         names = stored(cache, expected) | stored(results, expected)
         now = {path.name: path.read_bytes() for path in cache.glob("*.npz")}
-        assert {name: now.get(name) for name in before} == before, (
-            "a stored run is lost or was computed again"
-        )
+        assert now | before == now, "a stored run is lost or was computed again"
         shown = {path.name: path.read_bytes() for path in output.glob("*.ipynb")}
         assert shown in ({}, final)
         strikes[f"{len(names)} of {len(expected)} stored"] += 1
-        before = now
-        if shown or (what == "workflow" and len(stored(results, expected)) == len(expected)):
-            for folder in (cache, output, results):
-                shutil.rmtree(folder, ignore_errors=True)
-            before = {}
+        before, done = now, shown or (what == "workflow" and stored(results, expected) == expected.keys())
     assert begin_it().wait(PATIENCE) == 0
     assert stored(cache, expected) == expected.keys()
     assert {path.name: path.read_bytes() for path in output.glob("*.ipynb")} == final
-    if what == "workflow":
-        assert stored(results, expected) == expected.keys()
+    assert what == "run" or stored(results, expected) == expected.keys()
     print(what, f"{duration:.0f} s undisturbed", dict(strikes))
