@@ -1,13 +1,9 @@
 """The model itself: its energy, its vector of parameters, its random instances."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from scipy import stats
 
-import ising_lib
 from ising_lib import ising
 from tests import oracles
 
@@ -88,20 +84,3 @@ def test_a_model_cannot_be_altered(rng):
     for array in (model.fields, model.couplings):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1.0
-
-
-def test_importing_the_package_loads_nothing_heavy():
-    """Submodules come at first use; the small ones stay free of torch, numba and matplotlib."""
-    code = (
-        "import sys, ising_lib; from ising_lib import ising, exact, erasure; "
-        "sys.exit(', '.join({'torch', 'numba', 'matplotlib'} & set(sys.modules)) or 0)"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.returncode == 0, f"loaded: {result.stderr}"
-
-
-def test_the_package_lists_its_modules():
-    assert set(ising_lib.__all__) <= set(dir(ising_lib))
-    assert ising_lib.ising is ising
-    with pytest.raises(AttributeError, match="utils"):
-        _ = ising_lib.utils

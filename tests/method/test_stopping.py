@@ -73,10 +73,8 @@ def test_the_first_of_several_falls_counts():
 def test_never_down_to_the_line_says_so_and_keeps_the_last(variance):
     point = stopping.crossing([10, 20, 40], variance, 7.0, 6.0)
     assert point == stopping.StoppingPoint(index=2, iteration=40.0, line=7.0, crossed=False)
-
-
-def test_a_single_checkpoint_is_no_crossing():
-    assert stopping.crossing([5], [1.0], 2.0, 2.0) == stopping.StoppingPoint(0, 5.0, 2.0, crossed=False)
+    alone = stopping.crossing([5], variance[:1], 10.0, 10.0)  # a single checkpoint is no crossing
+    assert alone == stopping.StoppingPoint(0, 5.0, 10.0, crossed=False)
 
 
 COURSE = {
