@@ -429,7 +429,7 @@ def seeds_by_row(ax, values, labels, roles):
     for row, numbers, role in shown:
         _checks.choice("role", role, tuple(COLOURS))
         ax.plot(numbers, [row] * len(numbers), "o", color=COLOURS[role], markersize=5, alpha=0.7)
-        ax.plot([np.mean(numbers)], [row], "|", color=COLOURS[role], markersize=16, markeredgewidth=2)
+        ax.plot([np.nanmean(numbers)], [row], "|", color=COLOURS[role], markersize=16, markeredgewidth=2)
     ax.set_yticks(range(len(labels)), labels)
     for text, tick, role in zip(ax.get_yticklabels(), ax.yaxis.get_major_ticks(), roles, strict=True):
         if role is None:
