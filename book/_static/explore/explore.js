@@ -31,9 +31,9 @@ const explore = (() => {
     const list = panels.firstChild;
     const asked = new Set();
 
-    /** Call before the next picture, and once, however often a slider asks. */
+    /** Call after what the reader is doing now, and once, however often a slider asks meanwhile. */
     function soon(change) {
-      if (!asked.size) requestAnimationFrame(() => [asked.forEach((one) => one()), asked.clear()]);
+      if (!asked.size) setTimeout(() => [asked.forEach((one) => one()), asked.clear()]);
       asked.add(change);
     }
 
@@ -41,7 +41,7 @@ const explore = (() => {
     function slider(name, text, stops, start, tell, change) {
       const label = add(controls, "label", {}, text);
       const shown = add(label, "span", { class: "explore-value" });
-      const limits = { type: "range", max: stops.length - 1, id: `${id}-${name}`, "aria-label": text };
+      const limits = { type: "range", min: 0, max: stops.length - 1, id: `${id}-${name}`, "aria-label": text };
       const input = add(label, "input", limits);
       const set = (index) => {
         input.value = index;
