@@ -560,7 +560,7 @@ def _every(values, rule, digits):
     return lines
 
 
-_TABLES = {"thesis": "### What the thesis claims", "ours": "### What we claim beyond it"}
+_TABLES = {"thesis": "## What the thesis claims", "ours": "## What we claim beyond it"}
 
 
 def block(entries, found):

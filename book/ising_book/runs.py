@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import threadpoolctl
 import torch
@@ -25,7 +25,8 @@ from ising_book import extensions, provenance, store, walk, worlds
 from ising_lib import _checks, ddpm
 
 
-class Recipe(NamedTuple):
+@dataclass(frozen=True)
+class Recipe:
     """How the runs of a kind of world are computed.
 
     Attributes:

@@ -60,7 +60,7 @@ def test_the_page_holds_the_ten_claims_first_then_ours_and_nothing_else():
     assert ours == list(range(11, 11 + len(ENTRIES) - len(theirs)))
     lines = [line for line in head.splitlines() if line]
     assert len(lines) == 2 * 3 + len(ENTRIES) + 1  # headings and heads of two tables, heading of the sections
-    assert [table.count("\n| ") for table in head.split("### ")[1:]] == [1 + len(theirs), 1 + len(ours)]
+    assert [table.count("\n| ") for table in re.split("(?m)^## (?=What)", head)[1:]] == [1 + len(theirs), 1 + len(ours)]
     assert after.startswith("\n\n% to here")
     assert "|" not in before, "a table outside the generated part"
 
