@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special, stats
 
 from ising_lib import _checks, erasure, exact, imputation
 from ising_lib.exact import divergence, frequencies, total_variation  # noqa: F401 - until nobody asks here
@@ -260,49 +260,6 @@ def compare(filled, spins, scored):
             for one, other in itertools.permutations(filled, 2)
         },
     )
-
-
-def flipped(law, rate):
-    """The law of configurations in each of which every spin flips with probability ``rate``, independently.
-
-    Args:
-        law: (2^M,), in the order of ``exact.configurations``.
-        rate: 0 changes nothing, 1/2 forgets everything.
-
-    Returns:
-        numpy.ndarray: (2^M,).
-    """
-    law = _checks.array("law", law, 0, 1)
-    _checks.real("rate", rate, 0, 1)
-    if law.ndim != 1 or law.size.bit_count() != 1:
-        raise ValueError(f"law must have shape (2^M,), got {law.shape}")
-    for bit in range(law.size.bit_length() - 1):
-        halves = law.reshape(-1, 2, 2**bit)  # spin ``bit`` is −1 or +1 along the middle axis
-        law = ((1 - rate) * halves + rate * halves[:, ::-1]).ravel()
-    return law
-
-
-def smoothed(spins):
-    """Frequencies smoothed by independent flips, as much as the samples themselves ask for: a baseline.
-
-    The rate is the one under which each sample is most probable given all others (leave one out).
-
-    Args:
-        spins: (N, M) of ±1, M ≤ 20.
-
-    Returns:
-        tuple: the law (2^M,), and the rate.
-    """
-    law, n_spins = frequencies(spins), np.shape(spins)[1]
-    _checks.count("number of samples", len(spins), minimum=2)
-    seen = law > 0
-
-    def minus_likelihood(rate):
-        others = len(spins) * flipped(law, rate)[seen] - (1 - rate) ** n_spins
-        return -(law[seen] * np.log(others)).sum()
-
-    best = optimize.minimize_scalar(minus_likelihood, bounds=(1e-3, 0.5), method="bounded")
-    return flipped(law, best.x), float(best.x)
 
 
 def log_loss(true_spins, log_odds, missing):

@@ -227,33 +227,6 @@ def test_comparison_scores_each_and_compares_each_pair(rng):
         assert gain == metrics.accuracy_gain(spins, filled[one], filled[other], scored)
 
 
-def test_flipped_by_the_distance_of_all_pairs(rng):
-    """From σ' to σ at distance d with probability r^d (1−r)^(M−d)."""
-    law, rate = rng.dirichlet(np.ones(32)), 0.2
-    states = exact.configurations(5)
-    distance = (states[:, None] != states[None]).sum(2)
-    expected = (rate**distance * (1 - rate) ** (5 - distance)) @ law
-    np.testing.assert_allclose(metrics.flipped(law, rate), expected, rtol=ROUNDING)
-    np.testing.assert_array_equal(metrics.flipped(law, 0), law)
-    np.testing.assert_allclose(metrics.flipped(law, 0.5), np.full(32, 1 / 32), rtol=ROUNDING)
-
-
-def test_smoothed_by_leaving_out_each_sample_in_turn(rng):
-    """The rate beats its neighbours in a likelihood computed sample by sample."""
-    spins = exact.sample(ising.gaussian(5, 2.0, rng=rng), 40, rng=rng)
-    law, rate = metrics.smoothed(spins)
-    np.testing.assert_allclose(law, metrics.flipped(exact.frequencies(spins), rate), rtol=ROUNDING)
-
-    def likelihood(rate):
-        distance = (spins[:, None] != spins[None]).sum(2)
-        kernel = rate**distance * (1 - rate) ** (5 - distance)
-        np.fill_diagonal(kernel, 0)
-        return np.log(kernel.sum(1)).sum()
-
-    assert 0.01 < rate < 0.45
-    assert likelihood(rate) > max(likelihood(0.99 * rate), likelihood(1.01 * rate))
-
-
 def test_confusion_counts_each_sample_by_hand():
     """Found, missed, invented, silent; the known spins never count."""
     true = np.array([[1, 1, 1, -1, -1], [-1, -1, -1, 1, 1]])
