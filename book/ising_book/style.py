@@ -384,35 +384,6 @@ def denoising_film(states, titles):
     return FuncAnimation(fig, draw, frames=len(states), interval=150)
 
 
-def law(ax, truth, found, observed, role, floor):
-    """Found and true probabilities of all configurations, the most probable first, on a logarithmic axis.
-
-    Args:
-        ax: where to draw.
-        truth, found: (2^M,) laws.
-        observed: (2^M,) bool, which configurations are among the observed samples.
-        role: whose law, which sets the colour.
-        floor: where probabilities below it are drawn.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
-    """
-    _checks.choice("role", role, tuple(COLOURS))
-    order = np.argsort(-truth)
-    rank = np.arange(1, len(truth) + 1)
-    look = {"marker": "o", "linestyle": "none", "markersize": 2.6, "markeredgewidth": 0.6}
-    for chosen, face, label in (
-        (~observed, "white", "never observed"),
-        (observed, COLOURS[role], "among the observed"),
-    ):
-        rows = chosen[order]
-        heights = np.maximum(found[order][rows], floor)
-        ax.plot(rank[rows], heights, label=label, markerfacecolor=face, markeredgecolor=COLOURS[role], **look)
-    ax.plot(rank, truth[order], color=COLOURS["truth"], linewidth=1.2, label="truth")
-    ax.set(yscale="log", ylim=(floor / 1.5, 1), xlim=(-0.01 * len(truth), 1.02 * len(truth)))
-    return ax
-
-
 def seeds_by_row(ax, values, labels, roles):
     """One row per quantity: a dot for each seed, a bar at their mean.
 

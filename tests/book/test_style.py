@@ -137,19 +137,6 @@ def test_film_shows_the_states_in_order(rng):
         style.film(axes(2), states, "abc")
 
 
-def test_law_orders_by_the_truth_and_tells_observed_from_missing():
-    truth, found = np.array([0.1, 0.6, 0.3]), np.array([0.0, 0.5, 0.5])
-    observed = np.array([False, True, True])
-    ax = style.law(axes(), truth, found, observed, "augmented", floor=0.01)
-    missing, seen, line = ax.lines
-    assert (list(missing.get_xdata()), list(missing.get_ydata())) == ([3], [0.01])  # none: at the floor
-    assert (list(seen.get_xdata()), list(seen.get_ydata())) == ([1, 2], [0.5, 0.5])
-    np.testing.assert_array_equal(line.get_ydata(), [0.6, 0.3, 0.1])
-    assert missing.get_markerfacecolor() == "white" != seen.get_markerfacecolor()
-    with pytest.raises(ValueError, match="role must be one of"):
-        style.law(axes(), truth, found, observed, "nobody", 0.01)
-
-
 def test_seeds_by_row_has_a_dot_per_seed_and_the_mean():
     ax = style.seeds_by_row(axes(), [[1, 2], [4, 8]], ["one", "two"], ["observed", "augmented"])
     dots, means = ax.lines[::2], ax.lines[1::2]
