@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ising_book import store
+from ising_lib import ising, metrics
 
 CONFIG = {"experiment": "trial", "version": 1, "n_spins": 3, "seed": 0, "training": {"n": 5, "rate": 0.5}}
 PROVENANCE = {"seconds": 1.5, "commit": "0123456789", "machine": "this one"}
@@ -210,3 +211,23 @@ def test_without_settings_runs_lie_in_the_project_and_in_the_users_cache(monkeyp
     project = Path(store.__file__).parents[2]
     assert store.results_folder() in (None, project / "notebooks" / "results")
     assert store.cache_folder() == Path(store.platformdirs.user_cache_dir("ising_lib")) / "runs"
+
+
+def test_error_of_a_stored_run_is_the_thesis_mse(rng):
+    """For one vector of parameters and for a row of them; fields and couplings add up to the whole."""
+    truth = ising.gaussian(5, rng=rng)
+    models = [ising.gaussian(5, rng=rng) for _ in range(3)]
+    arrays = {
+        "truth": truth.to_vector(),
+        "one": models[0].to_vector(),
+        "many": np.array([model.to_vector() for model in models]),
+    }
+    run = store.Run({"n_spins": 5}, arrays, {})
+    expected = [metrics.thesis_mse(model, truth) for model in models]
+    assert run.error("one") == pytest.approx(expected[0], rel=1e-13)
+    np.testing.assert_allclose(run.error("many"), expected, rtol=1e-13)
+    np.testing.assert_allclose(
+        run.share("many", "fields") + run.share("many", "couplings"), expected, rtol=1e-13
+    )
+    fields_alone = [((model.fields - truth.fields) ** 2).sum() / 5 for model in models]
+    np.testing.assert_allclose(run.share("many", "fields"), fields_alone, rtol=1e-13)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from ising_book import store
 from ising_lib import exact, imputation, ising, metrics
 
 ROUNDING = 1e-13  # a few hundred terms of order 1 in double precision
@@ -23,26 +22,6 @@ def test_errors_by_hand(pair):
     assert metrics.thesis_mse(*pair) == pytest.approx(0.05, rel=ROUNDING)
     assert metrics.parameter_mse(*pair) == pytest.approx(0.15 / 6, rel=ROUNDING)
     assert metrics.thesis_mse(pair[0], pair[0]) == 0
-
-
-def test_error_of_a_stored_run_is_the_thesis_mse(rng):
-    """For one vector of parameters and for a row of them; fields and couplings add up to the whole."""
-    truth = ising.gaussian(5, rng=rng)
-    models = [ising.gaussian(5, rng=rng) for _ in range(3)]
-    arrays = {
-        "truth": truth.to_vector(),
-        "one": models[0].to_vector(),
-        "many": np.array([model.to_vector() for model in models]),
-    }
-    run = store.Run({"n_spins": 5}, arrays, {})
-    expected = [metrics.thesis_mse(model, truth) for model in models]
-    assert run.error("one") == pytest.approx(expected[0], rel=ROUNDING)
-    np.testing.assert_allclose(run.error("many"), expected, rtol=ROUNDING)
-    np.testing.assert_allclose(
-        run.share("many", "fields") + run.share("many", "couplings"), expected, rtol=ROUNDING
-    )
-    fields_alone = [((model.fields - truth.fields) ** 2).sum() / 5 for model in models]
-    np.testing.assert_allclose(run.share("many", "fields"), fields_alone, rtol=ROUNDING)
 
 
 def test_recovery_by_a_confusion_matrix():
