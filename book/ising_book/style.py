@@ -319,28 +319,6 @@ def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
     return ax
 
 
-def spikes(ax, recording, marked, bin_seconds):
-    """Spikes as ticks, time to the right, one row per neuron; marked neurons in the colour of the observed.
-
-    Args:
-        ax: where to draw.
-        recording: (neurons, bins) of 0 and 1; the first neuron on top.
-        marked: (neurons,) bool.
-        bin_seconds: length of a bin.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
-    """
-    neurons, bins = np.nonzero(recording)
-    for chosen, role in ((marked, "observed"), (~marked, "truth")):
-        rows = chosen[neurons]
-        times = (bins[rows] + 0.5) * bin_seconds
-        ax.plot(times, neurons[rows] + 1, "|", markersize=1.8, markeredgewidth=0.9, color=COLOURS[role])
-    ax.axhline(marked.sum() + 0.5, color=COLOURS["baseline"], linewidth=0.6)
-    ax.set(xlim=(0, recording.shape[1] * bin_seconds), ylim=(len(recording) + 1, 0))
-    return ax
-
-
 def film(axes, states, titles):
     """Noised configurations as pictures in a row: black −2, grey zero, white +2; a row per sample.
 

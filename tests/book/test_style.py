@@ -85,21 +85,6 @@ def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
     plt.close(fig)
 
 
-def test_spikes_stand_at_their_time_and_neuron():
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots()
-    recording = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]])
-    assert style.spikes(ax, recording, np.array([True, True, False]), 0.02) is ax
-    marked, others = ax.lines[:2]
-    np.testing.assert_allclose(marked.get_xydata(), [[0.03, 1], [0.07, 1]])
-    np.testing.assert_allclose(others.get_xydata(), [[0.01, 3]])
-    assert marked.get_color() == style.COLOURS["observed"] != others.get_color()
-    assert ax.get_xlim() == (0, 0.08)
-    assert ax.get_ylim() == (4, 0)  # the first on top
-    plt.close(fig)
-
-
 def test_by_seed_draws_each_seed_with_its_errors():
     import matplotlib.pyplot as plt
 
