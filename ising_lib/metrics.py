@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special, stats
@@ -114,19 +115,12 @@ def nearest_distance(spins, reference):
     return nearest
 
 
-@dataclass(frozen=True, eq=False)
-class Agreement:
-    """The straight line through inferred against true parameters; each attribute is (…), one per inference.
+class Agreement(NamedTuple):
+    """The straight line through inferred against true parameters; each is (…), one per inference."""
 
-    Attributes:
-        slope: b of the line; below 1 the inferred parameters are too weak.
-        correlation: r; noise lowers it, weakness does not.
-        weakness: share of the mean squared error that comes from b ≠ 1 alone.
-    """
-
-    slope: np.ndarray
-    correlation: np.ndarray
-    weakness: np.ndarray
+    slope: np.ndarray  # b; below 1 the inferred parameters are too weak
+    correlation: np.ndarray  # r; noise lowers it, weakness does not
+    weakness: np.ndarray  # share of the mean squared error that comes from b ≠ 1 alone
 
 
 def agreement(truth, inferred):
@@ -139,9 +133,6 @@ def agreement(truth, inferred):
     Args:
         truth: θ_true (L,), not all equal.
         inferred: θ_inferred (…, L), not all equal, one row for each inference.
-
-    Returns:
-        Agreement
     """
     truth, inferred = _checks.array("truth", truth), _checks.array("inferred", inferred)
     if truth.ndim != 1 or inferred.shape[-1:] != truth.shape:
@@ -197,14 +188,7 @@ def accuracy_gain(true_spins, filled_spins, other_spins, missing):
 
 
 def independent_counts(rates):
-    """Law of the number of active neurons when each fires by itself: Σ_i x_i, x_i ~ Bernoulli(p_i).
-
-    Args:
-        rates: p_i, (…, M).
-
-    Returns:
-        numpy.ndarray: (…, M + 1) probabilities of 0 … M active neurons.
-    """
+    """Probabilities (…, M + 1) of 0 … M active neurons when each fires by itself with its rate p_i (…, M)."""
     rates = _checks.array("rates", rates, 0, 1)
     law = np.zeros((*rates.shape[:-1], rates.shape[-1] + 1))
     law[..., 0] = 1
@@ -232,17 +216,11 @@ def held_out(parameters, spins, missing):
     return np.array([predicted, [recovery(spins, some, missing).accuracy for some in filled.values()]])
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Several ways of filling in the same missing spins of the same samples.
+class Comparison(NamedTuple):
+    """Several ways of filling in the same missing spins of the same samples."""
 
-    Attributes:
-        scores: {name: Recovery}.
-        gains: {(one, other): accuracy of one minus that of other, and its standard error}.
-    """
-
-    scores: dict
-    gains: dict
+    scores: dict  # {name: Recovery}
+    gains: dict  # {(one, other): accuracy of one minus that of other, and its standard error}
 
 
 def compare(filled, spins, scored):
