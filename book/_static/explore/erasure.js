@@ -56,7 +56,7 @@
     const [across, pairs] = [{ low: -size, high: size }, [...w].map((value, a) => [truth[a], value])];
     drawParameters({ ...across, label: "true" }, { ...across, label: "inferred" }, [
       ["line", "truth", [[-size, -size], [size, size]], "equal"],
-      ["dots", "observed", pairs.slice(M), "couplings Jᵢⱼ"], ["squares", "baseline", pairs.slice(0, M), "fields hᵢ"],
+      ["dots", "observed", pairs.slice(M), "couplings Jᵢⱼ"], ["diamonds", "truth", pairs.slice(0, M), "fields hᵢ"],
     ], `After ${length} updates the error is ${number(now, 4)}.`);
     const [time, height] = [Math.max(100, length), { low: 0, high: 1.2 * errors[0], label: "error, Eq. (23)" }];
     drawUpdates({ low: 0, high: time, label: "updates" }, height, [
@@ -65,7 +65,7 @@
     ], `From ${number(errors[0], 4)} to ${number(now, 4)}; it ends at ${number(end, 4)}.`);
     drawEpsilon({ low: 0, high: 1, label: "ε" }, height, [
       ["line", "error", ends.map((error, k) => [grid[k], error]), "error of the minimum of F"],
-      ["squares", "baseline", [[grid[highest], ends[highest]]], "highest mean energy"],
+      ["diamonds", "baseline", [[grid[highest], ends[highest]]], "highest mean energy"],
       ["rings", "observed", [[epsilon(), end]], "your ε"],
     ], `Smallest, ${number(least, 4)}, at ε = ${number(best, 2)}.`);
     box.numbers([

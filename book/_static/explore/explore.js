@@ -2,7 +2,7 @@
    A mark is [kind, role, points, name]; explore.css colours it by its role, so that it follows the theme. */
 "use strict";
 const explore = (() => {
-  const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [340, 240, 50, 12, 10, 40];
+  const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [340, 240, 50, 18, 10, 40];
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   /** A number with a true minus sign and commas between thousands. */
@@ -124,7 +124,7 @@ const explore = (() => {
   const SHAPES = {
     dots: (x, y) => `M${x - 3} ${y}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z`,
     rings: (x, y) => `M${x - 4.5} ${y}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z`,
-    squares: (x, y) => `M${x - 3} ${y - 3}h6v6h-6z`,
+    diamonds: (x, y) => `M${x} ${y - 4.5}l4.5 4.5l-4.5 4.5l-4.5 -4.5z`,
     cells: (x, y) => `M${x - 1.2} ${y - 8}h2.4v16h-2.4z`,
     bars: (x, y, k, zero) => `M${x - 1.7} ${zero}V${y}h3.4V${zero}z`,
   };

@@ -56,7 +56,7 @@
     const [ends, pairs] = [{ low: -1, high: 1 }, [...found].map((value, a) => [exact[a], value])];
     drawMoments({ ...ends, label: "exact" }, { ...ends, label: "sampled" }, [
       ["line", "truth", [[-1, -1], [1, 1]], "equal"],
-      ["dots", "observed", pairs.slice(M), "correlations ⟨σᵢσⱼ⟩"], ["squares", "baseline", pairs.slice(0, M), "means ⟨σᵢ⟩"],
+      ["dots", "observed", pairs.slice(M), "correlations ⟨σᵢσⱼ⟩"], ["diamonds", "truth", pairs.slice(0, M), "means ⟨σᵢ⟩"],
     ], `Typical error ${number(rms, 3)}.`);
     const heights = { low: Math.min(...energies) - 0.3, high: mean + 4 * deviation + 0.3, label: "energy" };
     const level = (kind, value, name) => [kind, "truth", [[time.low, value], [time.high, value]], name];
