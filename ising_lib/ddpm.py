@@ -110,15 +110,10 @@ def train(
     averaged = denoiser.to(device).eval()
     live = copy.deepcopy(denoiser).train()
     optimiser = torch.optim.Adam(live.parameters(), lr=learning_rate, fused=True)
-    settings = {  # what a resumed training has to share
-        "denoiser": f"{type(denoiser).__name__} {config}",
-        "schedule": checkpoints.digest(schedule.betas),
-        "spins": checkpoints.digest(spins),
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "average": average,
-        "precision": precision,
-    }
+    # what a resumed training has to share
+    settings = {"batch_size": batch_size, "learning_rate": learning_rate, "average": average}
+    settings |= {"precision": precision, "denoiser": f"{type(denoiser).__name__} {config}"}
+    settings |= {"schedule": checkpoints.digest(schedule.betas), "spins": checkpoints.digest(spins)}
     state = checkpoints.Training(live, averaged, optimiser, random, settings)
     done = 0 if resume is None else state.load(resume)
     return _updates(state, done, schedule, data, n_iterations, batch_size, average, precision == "bfloat16")
@@ -172,8 +167,8 @@ def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto
 def own_loss(denoiser, schedule, spins, *, rng, n_draws=4):
     """The loss that training lowers, of a finished denoiser on given samples.
 
-    Of a ``denoisers.FieldDenoiser`` it is −⟨log p⟩ per spin of the model that it has learned.  Arguments as
-    in ``denoising_loss``.
+    Of a ``denoisers.FieldDenoiser`` it is near −⟨log p⟩ per spin of what it has learned, see there for how
+    near.  Arguments as in ``denoising_loss``.
     """
     data, random = _to_score(denoiser, schedule, spins, n_draws, rng, "cpu")
     losses = [_training_loss(denoiser, schedule, data, random, False).item() for _ in range(n_draws)]

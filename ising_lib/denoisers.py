@@ -84,39 +84,41 @@ class _Block(nn.Module):
 
 
 class FieldDenoiser(nn.Module, abc.ABC):
-    r"""A denoiser that knows Bayes' rule: it predicts the field on each spin, by maximum likelihood.
+    r"""A denoiser that knows Bayes' rule: it predicts the local field on each spin.
 
-    With r_t = ᾱ_t / (1 − ᾱ_t), the ratio of signal to noise, a model p(σ_0) seen through noise is
+    With κ_t = ᾱ_t / (1 − ᾱ_t), the ratio of signal to noise, a model p(σ_0) seen through noise is
 
-        p(σ_0 | σ_t = x) ∝ p(σ_0) exp(Σ_i a_t x_i σ_i),    a_t = √ᾱ_t / (1 − ᾱ_t) = r_t / √ᾱ_t :
+        p(σ_0 | σ_t = x) ∝ p(σ_0) exp(y · σ_0),    y = √ᾱ_t / (1 − ᾱ_t) x :
 
-    an Ising model stays one, and the noised configuration acts on it as one more field, a_t x.  That part
-    is known exactly and added by hand; the network learns the rest of the field λ_i that holds spin i.
-    Then tanh λ is the guess of σ_0, and
+    an Ising model stays one, and the noised configuration acts on it as one more field, y.  That part is
+    known exactly and added by hand; the network learns the rest of the local field f_i that holds spin i.
+    Then tanh f is the guess of σ_0, and
 
-        ε̂ = (x − √ᾱ_t tanh λ) / √(1 − ᾱ_t).
+        ε̂ = (x − √ᾱ_t tanh f) / √(1 − ᾱ_t).
 
-    Trained by the mean of (σ_0 − tanh λ)² over all ratios alike, ½ ∫ dr E‖σ_0 − tanh λ‖²: for the exact
-    denoiser this is the entropy of the data, −⟨log p⟩ in nats (Guo, Shamai, Verdú 2005), so that the best
-    p is the one of maximum likelihood.  The thesis's L_simple (Eq. 44) is the same with other weights.
+    Trained by the mean of (σ_0 − tanh f)² over all ratios alike, ½ ∫ dκ E‖σ_0 − tanh f‖² from κ = RATIOS[0]
+    to RATIOS[1].  From 0 to ∞, and where the guess is the posterior mean of some p, this would be −⟨log p⟩ in
+    nats (Guo, Shamai, Verdú 2005; Verdú 2010), lowest at maximum likelihood.  A guess that is no such mean
+    costs more, and the ends that are cut off cost about 0.01 nats a spin.  The thesis's L_simple (Eq. 44) is
+    the same with other weights.
 
-    Subclasses define ``rest(x, t)``, (B, M): the field on each spin beyond a_t x.
+    Subclasses define ``rest(x, t)``, (B, M): the field on each spin beyond y.
 
     Args:
         n_steps: T of the linear noise schedule (``NoiseSchedule.linear``) that it is made for.
 
     Attributes:
-        step_law: (T + 1,) the probability with which training draws step t: uniform in log r_t.
+        step_law: (T + 1,) the probability with which training draws step t: uniform in log κ_t.
     """
 
-    # r below the first says next to nothing, beyond the second the spins are bare: 1 − ⟨tanh²⟩ < 1e-6
+    # κ below the first says next to nothing, beyond the second the spins are bare: 1 − ⟨tanh²⟩ < 1e-6
     RATIOS = 0.02, 30.0
     needs_float32 = True  # a field of 0.1 beside one of 100 needs all its digits
 
     def __init__(self, n_steps):
         super().__init__()
         kept = torch.from_numpy(NoiseSchedule.linear(n_steps).alphas_bar)  # (T,)
-        ratio = kept / (1 - kept)  # r_t, falling
+        ratio = kept / (1 - kept)  # κ_t, falling
         used = (ratio > self.RATIOS[0]) & (ratio < self.RATIOS[1])
         law = -torch.gradient(ratio.log())[0] * used
         law = law / law.sum()
@@ -131,12 +133,12 @@ class FieldDenoiser(nn.Module, abc.ABC):
         """The learned part of the field, (B, M)."""
 
     def known(self, x, t):
-        """a_t x, what the noised configuration itself says, (B, M)."""
+        """y, what the noised configuration itself says, (B, M)."""
         kept = self.alphas_bar[t, None]  # (B or 1, 1)
         return kept.sqrt() / (1 - kept) * x
 
     def guess(self, x, t):
-        """tanh λ, the mean of σ_0 given σ_t = x, (B, M)."""
+        """tanh f, the mean of σ_0 given σ_t = x, (B, M)."""
         return torch.tanh(self.known(x, t) + self.rest(x, t))
 
     def forward(self, x, t):
@@ -144,18 +146,18 @@ class FieldDenoiser(nn.Module, abc.ABC):
         return (x - kept.sqrt() * self.guess(x, t)) / (1 - kept).sqrt()
 
     def loss(self, clean, x, t):
-        """½ ∫ dr E(σ_0 − tanh λ)² per spin, estimated from a batch with t drawn from ``step_law``."""
+        """½ ∫ dκ E(σ_0 − tanh f)² per spin, estimated from a batch with t drawn from ``step_law``."""
         return (self.weight[t, None] * (clean - self.guess(x, t)) ** 2).mean()
 
 
 class MeanField(FieldDenoiser):
     r"""A few iterations of the mean-field equations, with one learned (h, J).
 
-    The exact guess is the magnetisation of an Ising model with fields h + a_t x.  Thouless, Anderson and
-    Palmer's equations for it, iterated from m⁰ = tanh(h + a_t x), with two numbers of its own per iteration
+    The exact guess is the magnetisation of an Ising model with fields h + y.  Thouless, Anderson and
+    Palmer's equations for it, iterated from m⁰ = tanh(h + y), with two numbers of its own per iteration
     that make up for their small number::
 
-        m^{k+1} = tanh(h + a_t x + c_k J m^k − d_k m^k ∘ J² (1 − m^k ∘ m^k)).
+        m^{k+1} = tanh(h + y + c_k J m^k − d_k m^k ∘ J² (1 − m^k ∘ m^k)).
 
     ``model()`` reads the fields and couplings off the network.
 
@@ -194,7 +196,7 @@ class MeanField(FieldDenoiser):
     def model(self):
         """The learned fields and couplings, an ``ising.IsingModel``: h, and c_K J of the last iteration.
 
-        Of nearly clean spins the last iteration says λ = a_t x + h + c_K J σ, as the model itself does.
+        Of nearly clean spins the last iteration says f = y + h + c_K J σ, as the model itself does.
         """
         fields, couplings = self.fields.detach(), (self.mean[-1] * self.couplings()).detach()
         return IsingModel(fields.double().cpu().numpy(), couplings.double().cpu().numpy())
@@ -203,7 +205,7 @@ class MeanField(FieldDenoiser):
 class LogitMLP(FieldDenoiser):
     """A small perceptron for the rest of the field: no physics beyond Bayes' rule.
 
-    It sees tanh(a_t x), what an independent spin would be guessed, and sines and cosines of log r_t.
+    It sees tanh y, what an independent spin would be guessed, and sines and cosines of log κ_t.
 
     Args:
         n_spins, n_steps: M, and T of the noise schedule.
