@@ -1,4 +1,4 @@
-"""The equations of the pages beyond the thesis: R of the rivals, B of the denoiser, C of the corrected fit."""
+"""The equations of the pages beyond the thesis: R, the rivals; B, the denoiser; C, the corrected fit."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_eq_23_is_the_error_of_the_library(model, rng):
 
 
 def test_eq_r1_r2_are_the_bound_of_the_library(model):
-    """F as the Hessian of −log p by autodiff, at any σ, and as the covariance; tr F⁻¹/N is what it returns."""
+    """F as the Hessian of −log p by autodiff and as the covariance; tr F⁻¹/N is what it returns."""
     table = torch.from_numpy(features(STATES))
     w = torch.tensor(model.to_vector())
 
@@ -180,7 +180,7 @@ def test_eq_c1_parameters_are_slopes_of_the_entropy(model, rng):
 
 
 def test_eq_c2_c3_are_function_and_slope(rng):
-    """tap_parameters is −∇ of Eq. C.2 by autodiff, in ⟨σ_i⟩ and ⟨σ_i σ_j⟩; reaction to second order: TAP's."""
+    """tap_parameters is −∇ of Eq. C.2 by autodiff; reaction to second order: TAP's."""
     weak = ising.gaussian(M, 0.6, 0.6, rng=rng)
     mu, (rows, columns) = vector(*exact.moments(weak)), np.triu_indices(M, 1)
 

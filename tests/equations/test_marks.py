@@ -50,6 +50,10 @@ def members(name):
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module.startswith("ising_lib"):
             library |= {alias.asname or alias.name for alias in node.names}
+        if isinstance(node, ast.Assign) and library & {
+            n.id for n in ast.walk(node) if isinstance(n, ast.Name)
+        }:
+            library |= {target.id for target in node.targets if isinstance(target, ast.Name)}
         if isinstance(node, ast.ImportFrom) and node.module.startswith("tests.equations"):
             helpers |= dict.fromkeys((alias.name for alias in node.names), node.module.rpartition(".")[2])
     return defined, library, helpers
