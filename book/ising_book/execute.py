@@ -48,10 +48,11 @@ def presets():
 def source(name):
     """The notebook that NAME.py describes, without outputs; its cells' names never change."""
     _checks.choice("name", name, names())
-    notebook = jupytext.read(FOLDER / f"{name}.py")
+    notebook = jupytext.read(FOLDER / f"{name}.py", fmt="py:percent")
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
-    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 

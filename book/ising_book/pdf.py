@@ -4,6 +4,7 @@ The articles of all pages are put into one page, with links between them, and th
 one outline, and one count of the pages.  Needs the extra "book" and a browser.
 """
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -39,62 +40,15 @@ _SHEETS = {
 }
 _MILLISECONDS = 1_200_000  # it takes one or two minutes on a free core
 
-# An address within the book becomes the id "page" or "page#place", other files of the book have no link.
-_JOINED = """async (chapters) => {
-  const articles = chapters.map(({ name, url, text }) => {
-    const page = new DOMParser().parseFromString(text, "text/html");
-    page.head.prepend(Object.assign(page.createElement("base"), { href: url }));
-    const article = page.querySelector("article");
-    for (const image of article.querySelectorAll("img[src]")) image.src = image.src;
-    for (const link of article.querySelectorAll("a[href]")) link.href = link.href;
-    for (const place of article.querySelectorAll("[id]:not(.animation *)")) place.id = `${name}#${place.id}`;
-    article.id = name;
-    return document.adoptNode(article);
-  });
-  const contents = articles[0].cloneNode();
-  contents.id = "contents";
-  contents.innerHTML = "<h1>Contents</h1><ol></ol>";
-  for (const article of articles.slice(1)) {
-    const link = Object.assign(document.createElement("a"), { href: `#${article.id}` });
-    link.textContent = article.querySelector("h1").firstChild.textContent;
-    contents.lastChild.append(document.createElement("li"));
-    contents.lastChild.lastChild.append(link);
-  }
-  articles.splice(1, 0, contents);
-  document.querySelector(".bd-article-container").replaceChildren(...articles);
-
-  const names = new Map(chapters.map(({ name, url }) => [url, name]));
-  for (const link of document.querySelectorAll("article a[href]")) {
-    const [url, place] = link.href.split("#");
-    const ids = [`${names.get(url)}#${place}`, names.get(url)];
-    if (names.has(url)) link.href = `#${ids.find((id) => document.getElementById(id))}`;
-    else if (url.startsWith("file:") && link.host === "" && !link.getAttribute("href").startsWith("#"))
-      link.removeAttribute("href");
-  }
-  for (const script of document.querySelectorAll("article script:not([src])")) {
-    const again = document.createElement("script"); // one that was parsed aside does not run
-    again.textContent = script.textContent;
-    script.replaceWith(again);
-  }
-  await new Promise((resolve) => setTimeout(resolve, 500)); // the films' own scripts wait as well
-  for (const slider of document.querySelectorAll(".animation input[type=range]")) {
-    slider.value = slider.max;
-    slider.dispatchEvent(new Event("input"));
-  }
-  for (const fold of document.querySelectorAll("details:not(.hide)")) fold.open = true;
-  if (window.MathJax) await MathJax.startup.promise.then(() => MathJax.typesetPromise());
-  await Promise.all([...document.images].map((image) => {
-    image.loading = "eager";
-    return image.decode();
-  }));
-  await document.fonts.ready;
-}"""
+_JOINED = (ROOT / "book" / "_static" / "print.js").read_text()
 
 
 def pages():
     """The pages of the book in the order of its table of contents, as paths without suffix."""
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return [contents["root"], *(page["file"] for part in contents["parts"] for page in part["chapters"])]
+    chapters = [page for part in contents["parts"] for page in part["chapters"]]
+    below = [[page["file"], *(one["file"] for one in page.get("sections", []))] for page in chapters]
+    return [contents["root"], *itertools.chain(*below)]
 
 
 def browser():
