@@ -20,15 +20,9 @@ _NETWORK, _TRAINING = "ising_lib-ddpm-1", "ising_lib-training-1"  # what a file 
 
 
 def save(path, denoiser, schedule):
-    """Write a network, the arguments that it was made with, and its noise schedule.
-
-    Args:
-        path: of the file.
-        denoiser: of a class of ``denoisers``.
-        schedule: the noise levels that it was trained with.
+    """Write a network of a class of ``denoisers``, the arguments it was made with, and its noise schedule.
 
     Raises:
-        TypeError, ValueError: no class of ``denoisers``; a schedule that is not one for this denoiser.
         OSError: no such folder, no right to write there, no space; what was there before still is.
     """
     config = denoisers.checked_config(denoiser, schedule)
@@ -40,14 +34,10 @@ def save(path, denoiser, schedule):
 
 
 def load(path):
-    """Read what ``save`` wrote.
-
-    Returns:
-        tuple: (denoiser, schedule).
+    """Read what ``save`` wrote: (denoiser, schedule).
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is damaged, or is not a checkpoint of this package.
+        FileNotFoundError, ValueError: no such file; it is damaged, or no checkpoint of this package.
     """
     header, tensors = _read("path", path, _NETWORK)
     make = vars(denoisers).get(header.get("denoiser"))
@@ -144,10 +134,8 @@ def _read(argument, path, kind):
 
 
 def _other_content(argument, path, found):
-    return ValueError(
-        f"{argument} must name a checkpoint of ising_lib, got {str(path)!r}: other content "
-        f"({found or 'unknown'})"
-    )
+    what = f"{argument} must name a checkpoint of ising_lib, got {str(path)!r}"
+    return ValueError(f"{what}: other content ({found or 'unknown'})")
 
 
 def _damaged(argument, path, error):

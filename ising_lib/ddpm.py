@@ -111,9 +111,9 @@ def train(
     live = copy.deepcopy(denoiser).train()
     optimiser = torch.optim.Adam(live.parameters(), lr=learning_rate, fused=True)
     # what a resumed training has to share
-    settings = {"batch_size": batch_size, "learning_rate": learning_rate, "average": average}
-    settings |= {"precision": precision, "denoiser": f"{type(denoiser).__name__} {config}"}
+    settings = {"denoiser": f"{type(denoiser).__name__} {config}", "precision": precision}
     settings |= {"schedule": checkpoints.digest(schedule.betas), "spins": checkpoints.digest(spins)}
+    settings |= {"batch_size": batch_size, "learning_rate": learning_rate, "average": average}
     state = checkpoints.Training(live, averaged, optimiser, random, settings)
     done = 0 if resume is None else state.load(resume)
     return _updates(state, done, schedule, data, n_iterations, batch_size, average, precision == "bfloat16")

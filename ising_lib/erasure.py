@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import NoConvergence, anderson, minimize, minimize_scalar
 
 from ising_lib import _checks
-from ising_lib.ising import _BLOCK, IsingModel, block_energy, split_vector
+from ising_lib.ising import IsingModel, blocks, energies, split_vector
 
 log = logging.getLogger("ising_lib")
 
@@ -166,14 +166,10 @@ class _Problem:
                 f"spins must yield the same samples at every call, got {self.n_samples}, then {n_samples}"
             )
 
-    def energies(self, spins, vector):
-        """H(σ_k) of samples (n, M): (n,)."""
-        fields, couplings = split_vector(vector, self.n_spins)
-        return np.concatenate([block_energy(block, fields, couplings) for _, block in _blocks(spins)])
-
     def mean_energy(self, vector):
         """⟨H⟩_f."""
-        return float(sum(weights @ self.energies(spins, vector) for spins, weights in self.batches()))
+        model = split_vector(vector, self.n_spins)
+        return float(sum(weights @ energies(spins, *model) for spins, weights in self.batches()))
 
     def reweighted(self, vector, epsilon):
         """log Σ_k f_k exp((1−ε) H_k), and ⟨O⟩_{f_ε}, (L,), with f_ε ∝ f p^{ε−1} ∝ f exp((1−ε) H).
@@ -181,10 +177,11 @@ class _Problem:
         Exponentials are relative to the largest of a batch, and batches to the largest so far: nothing
         overflows.  A batch alone is its own mean, to the last bit.
         """
+        model = split_vector(vector, self.n_spins)
         top, total, moments = -np.inf, 0.0, np.zeros(self.n_parameters)
         for spins, weights in self.batches():
             with np.errstate(divide="ignore"):  # a weight of zero
-                exponents = (1 - epsilon) * self.energies(spins, vector) + np.log(weights)
+                exponents = (1 - epsilon) * energies(spins, *model) + np.log(weights)
             largest, before = exponents.max(), top
             reweighted = np.exp(exponents - largest)  # (n,)
             top = max(top, largest)
@@ -211,18 +208,11 @@ class _Problem:
             ) from None
 
 
-def _blocks(spins):
-    """Rows of int8 samples (n, M), a slice, and these as float64 (≤ block, M)."""
-    for start in range(0, len(spins), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        yield rows, spins[rows].astype(np.float64)
-
-
 def _moments(spins, weights):
     """⟨O⟩ (L,) of samples (n, M) under normalised weights (n,)."""
     n_spins = spins.shape[1]
     first, second = np.zeros(n_spins), np.zeros((n_spins, n_spins))
-    for rows, block in _blocks(spins):
+    for rows, block in blocks(spins):
         weighted = weights[rows, None] * block
         first += weighted.sum(0)
         second += block.T @ weighted

@@ -99,11 +99,19 @@ def energy(model, spins):
     """H(σ) = −Σ_i h_i σ_i − Σ_{i<j} J_ij σ_i σ_j, (N,), of samples (N, M) of ±1  (thesis Eq. 2)."""
     _checks.instance("model", model, IsingModel)
     spins = _checks.spins("spins", spins, model.n_spins)
-    energies = np.empty(len(spins))
+    return energies(spins, model.fields, model.couplings)
+
+
+def energies(spins, fields, couplings):
+    """The same without the checks, block by block."""
+    return np.concatenate([block_energy(block, fields, couplings) for _, block in blocks(spins)])
+
+
+def blocks(spins):
+    """Rows of int8 samples (N, M), a slice, and these as float64 (≤ 512, M)."""
     for start in range(0, len(spins), _BLOCK):
-        block = spins[start : start + _BLOCK].astype(np.float64)  # (≤ block, M)
-        energies[start : start + _BLOCK] = block_energy(block, model.fields, model.couplings)
-    return energies
+        rows = slice(start, start + _BLOCK)
+        yield rows, spins[rows].astype(np.float64)
 
 
 def block_energy(block, fields, couplings):

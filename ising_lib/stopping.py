@@ -49,10 +49,8 @@ def crossing(iterations, variance, test_line, observed_line):
     the line to meet is the higher of the two.  Thesis Sec. 3.2, Fig. 7b and 13.
 
     Args:
-        iterations: (K,) rising numbers of updates at the checkpoints.
-        variance: (K,) Var E of the samples drawn there.
-        test_line: Var E of the test samples.
-        observed_line: Var E of the observed samples.
+        iterations, variance: (K,) rising numbers of updates, and Var E of the samples drawn there.
+        test_line, observed_line: Var E of the test samples and of the observed samples.
 
     Returns:
         StoppingPoint: the first crossing from above.

@@ -165,7 +165,8 @@ EXEMPT = {
     **dict.fromkeys(
         ("datasets.DatasetNotFound", "erasure.NotConverged", "sampling.NotMixed", "own_data.Unusable"), ERROR
     ),
-    **dict.fromkeys(("ising.split_vector", "ising.block_energy", "checkpoints.digest", "runs.needed"), INNER),
+    **dict.fromkeys(("ising.split_vector", "ising.block_energy", "ising.energies", "ising.blocks"), INNER),
+    **dict.fromkeys(("checkpoints.digest", "runs.needed"), INNER),
     **dict.fromkeys(("execute.stable", "execute.picture", "execute.figures_of"), INNER),
     **dict.fromkeys(
         ("store.key", "store.lock", "store.find"), "hashes whatever is plain; None where nothing is"
