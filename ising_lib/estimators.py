@@ -8,9 +8,10 @@ Ekeberg (2012); interaction screening: Vuffray et al. (2016), Lokhov et al. (201
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 from scipy.optimize import minimize
 
-from ising_lib import _checks, _regression, exact, sampling
+from ising_lib import _checks, _regression, boltzmann, exact, sampling
 from ising_lib.erasure import NotConverged
 from ising_lib.ising import IsingModel, block_energy, split_vector
 
@@ -155,48 +156,65 @@ def _off_diagonal(matrix):
     return matrix - np.diag(np.diag(matrix))
 
 
-def maximum_likelihood(spins):
-    """Match ⟨σ_i⟩ and ⟨σ_i σ_j⟩ exactly, by enumeration  (thesis Eq. 3 to 7).
+def maximum_likelihood(spins, ridge=0.0, *, rng=None):
+    """Match ⟨σ_i⟩ and ⟨σ_i σ_j⟩  (thesis Eq. 3 to 7): maximise ⟨log p⟩ − λ Σ_{i<j} J_ij².
+
+    Up to 20 spins by enumeration, exactly.  Beyond, ``boltzmann.fit`` goes on from pseudolikelihood with the
+    same λ, until the moments differ by the noise of its chains alone.
 
     Args:
-        spins: (N, M) of ±1, M at most 20.
+        spins: (N, M) of ±1.
+        ridge: λ ≥ 0; a prior N(0, s²) of the couplings is λ = 1/(2 N s²). "auto" is that of
+            ``pseudolikelihood``.
+        rng: stream of the chains and of the folds of "auto"; above 20 spins it is needed.
 
     Returns:
         Estimate
 
     Raises:
-        ValueError: more than 20 spins, or a spin that never changes.
-        NotConverged: two spins never differ, or the like: the likelihood has its maximum at infinity.
+        ValueError: more than 20 spins and no rng, or a spin that never changes.
+        NotConverged: ridge is 0, and two spins never differ, or the like: the maximum is at infinity.
+        sampling.NotMixed: as ``boltzmann.fit``.
     """
     spins = _varying(spins)
     n_spins = spins.shape[1]
-    _checks.count("number of spins", n_spins, maximum=exact.MAX_SPINS)
+    if n_spins > exact.MAX_SPINS and rng is None:
+        raise ValueError(
+            f"rng is needed because {n_spins} spins are more than the {exact.MAX_SPINS} that are enumerated; "
+            f"pass numpy.random.default_rng(seed)"
+        )
+    if n_spins > exact.MAX_SPINS or isinstance(ridge, str):
+        start = pseudolikelihood(spins, ridge, rng=rng)
+        ridge = start.ridge
+    _checks.real("ridge", ridge, low=0.0)
+    if n_spins > exact.MAX_SPINS:
+        found = boltzmann.fit(spins, start.model, rng=rng, ridge=ridge)
+        return Estimate(found.model, float(ridge), found.n_iterations)
     states = exact.configurations(n_spins).astype(np.float64)
     upper = np.triu_indices(n_spins, 1)
     wanted = np.concatenate([spins.mean(0), (spins.T @ spins / len(spins))[upper]])
+    penalty = np.where(np.arange(wanted.size) < n_spins, 0.0, ridge)
 
     def minus_log_likelihood(vector):
         exponents = -block_energy(states, *split_vector(vector, n_spins))
-        top = exponents.max()
-        weights = np.exp(exponents - top)
-        total = weights.sum()
-        weights /= total
+        log_partition = special.logsumexp(exponents)
+        weights = np.exp(exponents - log_partition)
         second = states.T @ (weights[:, None] * states)
         found = np.concatenate([weights @ states, second[upper]])
-        return top + np.log(total) - wanted @ vector, found - wanted
+        value = log_partition - wanted @ vector + penalty @ vector**2
+        return value, found - wanted + 2 * penalty * vector
 
     options = {"gtol": 1e-8, "ftol": 0.0, "maxiter": 2000, "maxcor": 20, "maxls": 40}
-    result = minimize(
-        minus_log_likelihood, np.zeros(wanted.size), jac=True, method="L-BFGS-B", options=options
-    )
+    start = np.zeros(wanted.size)
+    result = minimize(minus_log_likelihood, start, jac=True, method="L-BFGS-B", options=options)
     residual = np.abs(result.jac).max()
     if residual > _TOLERANCE:
         raise NotConverged(
             f"maximum likelihood did not converge: residual {residual:.1e}, allowed {_TOLERANCE:.0e}; some "
-            f"spin may be a function of the others in these samples",
+            f"spin may be a function of the others in these samples; use a ridge above 0",
             residual,
         )
-    return Estimate(IsingModel.from_vector(result.x, n_spins), n_iterations=int(result.nit))
+    return Estimate(IsingModel.from_vector(result.x, n_spins), float(ridge), int(result.nit))
 
 
 def cramer_rao(model, n_samples, *, rng=None, n_draws=200_000):
@@ -214,8 +232,42 @@ def cramer_rao(model, n_samples, *, rng=None, n_draws=200_000):
     Returns:
         numpy.ndarray: (L,) variances, fields first.
     """
-    _checks.instance("model", model, IsingModel)
     _checks.count("n_samples", n_samples)
+    return np.diag(np.linalg.inv(_fisher(model, rng, n_draws))) / n_samples
+
+
+def van_trees(models, n_samples, coupling_scale=1.0, field_scale=1.0, *, rng=None, n_draws=200_000):
+    """The least mean squared error of any estimate at all, averaged over truths from ``ising.gaussian``.
+
+    That prior is known, J_ij ~ N(0, g²/M) and h_i ~ N(0, g_h²/M), and a biased estimate may use it: the
+    bound is the diagonal of (N ⟨F⟩ + P)⁻¹, with ⟨F⟩ the mean Fisher information of the prior's models and P
+    the diagonal of M/g² and M/g_h²  (van Trees 1968; Gill and Levit 1995).  A coupling's is about
+    1/(N/(1 + g²)² + M/g²).
+
+    Args:
+        models: truths drawn from the prior, over which F is averaged; one will do where M is large.
+        n_samples: N.
+        coupling_scale, field_scale: g and g_h, above 0.
+        rng, n_draws: as in ``cramer_rao``, for each model.
+
+    Returns:
+        numpy.ndarray: (L,) mean squared errors, fields first.
+    """
+    _checks.count("n_samples", n_samples)
+    _checks.count("number of models", len(models))
+    scales = [
+        _checks.real(name, value, 0.0, open_interval=True)
+        for name, value in (("field_scale", field_scale), ("coupling_scale", coupling_scale))
+    ]
+    fisher = np.mean([_fisher(model, rng, n_draws) for model in models], axis=0)
+    n_spins = models[0].n_spins
+    precision = n_spins / np.repeat(scales, [n_spins, len(fisher) - n_spins]) ** 2
+    return np.diag(np.linalg.inv(n_samples * fisher + np.diag(precision)))
+
+
+def _fisher(model, rng, n_draws):
+    """F = Cov(O) of one sample, (L, L)."""
+    _checks.instance("model", model, IsingModel)
     upper = np.triu_indices(model.n_spins, 1)
     n_parameters = model.n_spins + upper[0].size
     if rng is None:
@@ -232,4 +284,4 @@ def cramer_rao(model, n_samples, *, rng=None, n_draws=200_000):
         weighted = weights[start : start + 4096, None] * features
         mean += weighted.sum(0)
         second += weighted.T @ features
-    return np.diag(np.linalg.inv(second - np.outer(mean, mean))) / n_samples
+    return second - np.outer(mean, mean)

@@ -176,15 +176,19 @@ class _Replica:
     """All chains at one temperature: spins as float32 (M padded to a multiple of 4, C), chain innermost."""
 
     def __init__(self, model, n_chains, rng):
-        self.model = model
         n_spins, padded = model.n_spins, -(-model.n_spins // 4) * 4
-        self.fields = model.fields.astype(np.float32)
         self.couplings = np.zeros((n_spins, padded), dtype=np.float32)
-        self.couplings[:, :n_spins] = model.couplings
+        self.follow(model)
         self.state = np.zeros((padded, n_chains), dtype=np.float32)
         self.state[:n_spins] = 2 * rng.integers(0, 2, (n_spins, n_chains)) - 1
         # one generator of 64 bits for each chain; a zero state would stay zero
         self.seeds = rng.integers(1, 2**32, (2, n_chains), dtype=np.uint32)
+
+    def follow(self, model):
+        """Go on with the same spins under other parameters."""
+        self.model = model
+        self.fields = model.fields.astype(np.float32)
+        self.couplings[:, : model.n_spins] = model.couplings
 
     @property
     def spins(self):
