@@ -4,8 +4,8 @@ Each check imports what it looks at by itself, so that a missing package stops n
 """
 
 import importlib.metadata
+import logging
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -31,34 +31,12 @@ class Finding:
 
 def examine():
     """Look at everything, one Finding after another; nothing is changed or fetched."""
-    for check in (
-        python,
-        packages,
-        pytorch,
-        threads,
-        bfloat16,
-        cache,
-        results,
-        recording,
-        browser,
-        kernel,
-    ):
+    for check in (packages, processor, cache, results, recording, browser, kernel):
         try:
             yield check()
         except Exception as error:  # a check that fails is itself a finding, and the others go on
             kind, what = type(error).__name__, check.__name__
             yield Finding(what, "broken", f"{kind}: {error}", "please report it")
-
-
-def python():
-    """Python is new enough."""
-    from packaging.specifiers import SpecifierSet
-
-    version = platform.python_version()
-    needed = importlib.metadata.metadata("ising-lib")["Requires-Python"]
-    if version in SpecifierSet(needed, prereleases=True):
-        return Finding("Python", "fine", f"{version}, {sys.executable}")
-    return Finding("Python", "broken", f"{version}, {sys.executable}", f"install {needed}")
 
 
 def packages():
@@ -82,45 +60,26 @@ def packages():
     return Finding("packages", "fine", f"all {len(wanted)} that are asked for")
 
 
-def pytorch():
-    """PyTorch's version and build, and the devices it can use."""
+def processor():
+    """PyTorch's version, the devices it can use, its threads, and bfloat16 in hardware."""
     import torch
 
-    build = "CUDA " + torch.version.cuda if torch.version.cuda else "CPU build"
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    devices += ["mps"] if torch.backends.mps.is_available() else []
-    found = f"{torch.__version__} ({build}), devices {', '.join(devices)}"
-    if torch.version.cuda and "cuda" not in devices:
-        return Finding(
-            "PyTorch", "note", found, "no GPU is seen: all runs use the processor, which is enough"
-        )
-    return Finding("PyTorch", "fine", found)
-
-
-def threads():
-    """Cores that this process may use, and PyTorch's threads."""
-    import torch
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found = f"{torch.get_num_threads()} of PyTorch on {cores} cores"
-    if torch.get_num_threads() > cores:
-        return Finding(
-            "threads", "note", found, f"set OMP_NUM_THREADS={cores}: more only wait for each other"
-        )
-    return Finding("threads", "fine", found)
-
-
-def bfloat16():
-    """Does the processor multiply bfloat16 in hardware?"""
-    from ising_book.own_fit import warnings_to
     from ising_lib import ddpm
 
-    with warnings_to([]):
-        precision = ddpm.resolve_precision("auto")
-    if precision == "bfloat16":
-        return Finding("bfloat16", "fine", "the processor has units for it")
-    advice = "nothing to do: float32 takes about twice as long and changes the last digits"
-    return Finding("bfloat16", "note", "the processor has no units for it", advice)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads, devices = torch.get_num_threads(), ["cpu"]
+    devices += ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+    logging.disable(logging.WARNING)  # it would say in a line of its own what is said here
+    precision = ddpm.resolve_precision("auto")
+    logging.disable(logging.NOTSET)
+    found = f"PyTorch {torch.__version__} on {', '.join(devices)}, {threads} threads on {cores} cores"
+    if threads > cores:
+        return Finding(
+            "processor", "note", found, f"set OMP_NUM_THREADS={cores}: more only wait for each other"
+        )
+    if precision == "float32":
+        return Finding("processor", "note", found, "no units for bfloat16: networks take about twice as long")
+    return Finding("processor", "fine", found)
 
 
 def cache():

@@ -87,12 +87,7 @@ class KnownTruth:
 class Augmentation(KnownTruth):
     """Known truth: how well does the Erasure Machine do on augmented against observed samples?
 
-    Thesis Fig. 5, 7, 8, 9, 10; computed by ``walk.augmentation``.
-
-    Args:
-        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``KnownTruth``; the test samples are
-            for the stopping rule.
-        training: the diffusion model.
+    Thesis Fig. 5, 7, 8, 9, 10.  The test samples are for the stopping rule.
     """
 
     experiment = "augmentation"
@@ -105,11 +100,7 @@ class Augmentation(KnownTruth):
 class HeldOut(Augmentation):
     """As ``Augmentation``, where nobody has test samples: some of the N observed ones take their place.
 
-    Beyond the thesis; computed by ``extensions.held_out``.
-
-    Args:
-        held_out: share of the observed samples that are kept from the diffusion model and judge it.
-        all others: as in ``Augmentation``.
+    Beyond the thesis.  ``held_out`` is the share of them that the diffusion model does not see.
     """
 
     experiment = "held_out"
@@ -136,13 +127,9 @@ class HeldOut(Augmentation):
 class Firmness(Augmentation):
     """As ``Augmentation`` under other choices of what the thesis leaves open, judged by two draws.
 
-    Each checkpoint draws twice: whoever chooses a checkpoint by one draw scores it by the other.  Beyond the
-    thesis; computed by ``extensions.firmness``.
-
-    Args:
-        drawn: "equilibrium" or "pool", as in ``Rivals``.
-        epsilons: values of ε to fit at, besides the automatic one.
-        all others: as in ``Augmentation``; n_monitor of the n_augmented samples are fitted by themselves.
+    Each checkpoint draws twice: whoever chooses a checkpoint by one draw scores it by the other.  Of the
+    n_augmented samples n_monitor are fitted by themselves.  ``drawn`` as in ``Rivals``; ``epsilons`` are
+    values of ε to fit at, besides the automatic one.
     """
 
     experiment = "firmness"
@@ -161,13 +148,7 @@ class Firmness(Augmentation):
 class Retina:
     """The recording: as ``Augmentation``, with training and test samples instead of a truth.
 
-    Thesis Fig. 12, 13, 14; computed by ``walk.retina``.
-
-    Args:
-        n_spins: the most active neurons.
-        n_observed, n_test: training and test samples.
-        seed: of the split and of the training.
-        training: the diffusion model.
+    Thesis Fig. 12, 13, 14.  The n_spins most active neurons; ``seed`` is of the split and of the training.
     """
 
     experiment = "retina"
@@ -188,12 +169,8 @@ class Retina:
 class FairRetina(Retina):
     """Missing neurons of the recording filled in by the models of a ``Retina`` run and by their rivals.
 
-    Extends thesis Fig. 14; computed by ``extensions.fair_retina``.
-
-    Args:
-        missing_counts: K numbers of missing neurons, at most 20: these are summed over exactly.
-        ridge: penalty of the pseudolikelihood.
-        all others: of the Retina run.
+    Extends thesis Fig. 14.  ``missing_counts`` are numbers of missing neurons, at most 20, since these are
+    summed over exactly; ``ridge`` is the penalty of the pseudolikelihood.
     """
 
     experiment = "fair_retina"
@@ -218,10 +195,9 @@ class FairRetina(Retina):
 class Rivals(KnownTruth):
     """The same samples given to every method: who comes nearest to the truth?
 
-    Beyond the thesis; computed by ``extensions.rivals``.
+    Beyond the thesis.
 
     Args:
-        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``KnownTruth``.
         drawn: "equilibrium", by Monte Carlo, or "pool": drawn with Boltzmann weights from 30 N uniform
             configurations, as in the published code of the Erasure Machine.
         denoiser: name in ``denoisers`` of the one that makes the augmented samples, trained at its own rate.
@@ -252,11 +228,7 @@ N_NOISE_LEVELS = 1000
 class Corrected(KnownTruth):
     """The Erasure Machine with moments to first order and with those of TAP, on the same samples.
 
-    Beyond the thesis; computed by ``extensions.corrected``.
-
-    Args:
-        n_spins, n_observed, coupling_scale, field_scale, seed: as in ``KnownTruth``.
-        epsilons: K values of ε to fit at, besides the automatic one.
+    Beyond the thesis.  ``epsilons`` are the values of ε to fit at, besides the automatic one.
     """
 
     experiment = "corrected"
