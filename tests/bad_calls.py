@@ -331,6 +331,7 @@ of("execute.claims_on_page", {"page": MARKED}, page=Guard("no marks",
 LINE = {"x": [1, 2], "values": [3, 4], "role": "observed"}
 of("style.curve", LINE, "ax x values label", role=A_ROLE)
 of("style.level", {"values": 3, "role": "observed"}, "ax values label", role=A_ROLE)
-of("style.player", {"animation": None}, "animation alt", name=Guard("3-d",
-    "{} must be an identifier like 'fig03_denoising', got '3-d'"))
+PLAYED = {"fig": None, "draw": None, "captions": ["one"], "alt": "a dot"}
+of("style.player", PLAYED, "fig draw captions alt seconds",
+    name=Guard("3-d", "{} must be an identifier like 'fig03_denoising', got '3-d'"))
 # fmt: on
