@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from ising_lib import _checks, erasure, exact, imputation
+from ising_lib import _checks, imputation
 from ising_lib.exact import divergence, frequencies, total_variation  # noqa: F401 - until nobody asks here
 from ising_lib.ising import IsingModel
 
@@ -376,49 +376,6 @@ def interval(score, counts, others=None, *, rng, n_resamples=1000):
         random_state=_checks.generator("rng", rng),
     )
     return float(of_sums(*drawn)), *map(float, found.confidence_interval)
-
-
-def regret(errors, scores):
-    """What a choice by score costs: the error where the score is highest, over the lowest error.
-
-    Args:
-        errors: (…, K) of K candidates.
-        scores: (…, K); NaN where there was nothing to choose.
-
-    Returns:
-        numpy.ndarray: (…), at least 1.
-    """
-    errors = _checks.array("errors", errors, low=0, allow_nan=True)
-    scores = _checks.array("scores", scores, shape=errors.shape, allow_nan=True)
-    if np.isnan(scores).all(-1).any():
-        raise ValueError("scores must hold a number in each row: there is nothing to choose")
-    chosen = np.nanargmax(scores, axis=-1)
-    return np.take_along_axis(errors, chosen[..., None], -1)[..., 0] / np.nanmin(errors, axis=-1)
-
-
-def erasure_errors(truth, epsilons):
-    """How wrong the two equations of ``erasure.fit`` are at the truth, by enumeration.
-
-    With μ the exact moments of p_ε, the root mean square over the parameters of μ − ε w ("linear") and of
-    ŵ(μ) − ε w ("tap"), each over that of ε w.
-
-    Args:
-        truth: IsingModel with parameters w, M ≤ 20.
-        epsilons: K numbers.
-
-    Returns:
-        numpy.ndarray: (2, K).
-    """
-    _checks.instance("truth", truth, IsingModel)
-    epsilons = _checks.array("epsilons", epsilons, 0, 1)
-    vector, upper = truth.to_vector(), np.triu_indices(truth.n_spins, 1)
-    errors = []
-    for epsilon in epsilons:
-        means, products = exact.moments(truth.at(epsilon))
-        moments = np.concatenate([means, products[upper]])
-        both = moments, erasure.tap_parameters(moments, truth.n_spins)
-        errors.append([np.linalg.norm(some / epsilon - vector) for some in both])
-    return np.transpose(errors) / np.linalg.norm(vector)
 
 
 def intervals(score, pairs, rngs):

@@ -313,18 +313,3 @@ def test_interval_of_a_difference_is_paired(rng):
     assert metrics.interval(accuracy, counts[0], counts[0], rng=rng, n_resamples=20) == (0, 0, 0)
     with pytest.raises(TypeError, match=r"rng must be a numpy\.random\.Generator"):
         metrics.interval(accuracy, counts[0], rng=0)
-
-
-def test_regret_is_the_error_chosen_over_the_lowest():
-    errors = [[4.0, 2.0, 3.0], [1.0, np.nan, 5.0]]
-    scores = [[-1.0, -3.0, -2.0], [7.0, np.nan, 6.0]]
-    np.testing.assert_array_equal(metrics.regret(errors, scores), [2.0, 1.0])
-    assert metrics.regret(errors[0], scores[0]) == 2.0
-
-
-def test_erasure_errors_of_a_pair_are_those_of_its_tanh():
-    """Without fields ⟨σ_1 σ_2⟩ = t = tanh(ε J), and ŵ = t/(1 − t²): by hand, over ε J."""
-    pair, epsilons = ising.IsingModel([0, 0], [[0, 0.8], [0.8, 0]]), np.array([0.1, 1.0])
-    t, exact_value = np.tanh(0.8 * epsilons), 0.8 * epsilons
-    expected = np.abs([t / exact_value - 1, t / (1 - t**2) / exact_value - 1])
-    np.testing.assert_allclose(metrics.erasure_errors(pair, epsilons), expected, rtol=1e-9)
