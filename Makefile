@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 QUICK := _build/quick
+LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 # commas would split the arguments of $(call …), so what holds some has a name
 EXTRAS := .[book,test]
@@ -13,7 +14,7 @@ define step
 	@echo "==> $(1)"; start=$$(date +%s); $(2) && echo "    done in $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: help book render pdf test lint notebooks benchmark audit clean
+.PHONY: help book render pdf check test mutants lint notebooks benchmark audit clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -39,14 +40,21 @@ pdf: .venv/installed ## print the book to one PDF, by a Chromium or Chrome of th
 	$(call step,printing the book,\
 	  $(BIN)/ising-book pdf -o _build/pdf/inverse-ising-companion.pdf)
 
+check: .venv/installed ## for every day: lint and the fast tests
+	$(call step,lint,$(LINT))
+	$(call step,fast tests,$(BIN)/pytest -n 2 -m "not slow")
+
 test: .venv/installed ## pytest, nbval and papermill on every notebook, every page of the book in a browser
-	$(call step,lint,$(BIN)/ruff check . && $(BIN)/ruff format --check .)
+	$(call step,lint,$(LINT))
 	$(call step,tests,$(BIN)/pytest -n 2)
 	$(call step,nbval: every notebook gives the outputs it shows,\
-	  $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout 300 \
+	  $(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider $(NOTEBOOKS))
 	$(call step,papermill: every notebook computes at the quick preset's sizes,$(BIN)/pytest -n 2 tests/quick.py)
 	$(call step,browser: every page of the book as a reader sees it,$(BIN)/pytest -n 2 --dist worksteal tests/browser)
+
+mutants: .venv/installed ## break the code in many places, one at a time: each time a test must fail
+	$(call step,mutants (some ten minutes),$(BIN)/python -m tests.mutants)
 
 lint: .venv/installed ## format and check the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -1,12 +1,13 @@
 """Worlds that take a second, a progress bar that counts, and where their runs are kept meanwhile."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 
 from ising_book import worlds
-from ising_lib import datasets
+from ising_lib import datasets, denoisers
 
 TRAINING = worlds.Training(
     n_iterations=24,
@@ -45,6 +46,15 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ISING_LIB_RESULTS", "")
     return tmp_path / "cache"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_network():
+    """The thesis's network, some hundred times smaller."""
+    small = functools.partial(denoisers.ResidualMLP, n_dim=8, n_hidden1=16, n_hidden2=32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(denoisers, "ResidualMLP", small)
+        yield
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from ising_book import extensions, runs, store, walk, worlds
 from ising_lib import ddpm, denoisers, erasure, estimators, imputation, metrics, stopping
-from tests.book.small import TRAINING, Bar, L, cache, small_recording  # noqa: F401
+from tests.book.small import TRAINING, Bar, L, cache, small_network, small_recording  # noqa: F401
 
 # ------------------------------------------------------------------------------------------------ held out
 

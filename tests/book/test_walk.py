@@ -8,7 +8,7 @@ import pytest
 
 from ising_book import monitors, store, walk, worlds
 from ising_lib import erasure, ising, metrics, sampling, stopping
-from tests.book.small import TRAINING, WORLD, Bar, L, changed, small_recording  # noqa: F401
+from tests.book.small import TRAINING, WORLD, Bar, L, changed, small_network, small_recording  # noqa: F401
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,22 @@ def test_observed_side_is_recomputed_from_its_named_streams(arrays):
     assert arrays["observed_epsilon"] == fit.epsilon
     assert arrays["test_line"] == stopping.energy_variance(test, fit.model)
     assert arrays["observed_line"] == stopping.energy_variance(observed, fit.model)
+
+
+def test_each_random_number_comes_from_the_stream_of_its_name(monkeypatch):
+    """All streams that are asked for, as often as they are: none serves two purposes."""
+    asked = []
+
+    def stream(seed, name):
+        asked.append(name)
+        return worlds.stream(seed, name)
+
+    for module in (walk, monitors):
+        monkeypatch.setattr(module, "stream", stream)
+    walk.augmentation(WORLD, Bar())
+    once = ["observed", "test", "initial weights", "training", "augmented", "trajectory"]
+    at_checkpoints = [name for n in (3, 8, 24) for name in (f"look {n}", "loss", "loss")]
+    assert sorted(name for name in asked if name != "truth") == sorted(once + at_checkpoints)
 
 
 def test_another_seed_is_another_everything(arrays):
