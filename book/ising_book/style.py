@@ -379,9 +379,9 @@ def seeds_by_row(ax, values, labels, roles):
         _checks.choice("role", role, tuple(COLOURS))
         ax.plot(numbers, [row] * len(numbers), "o", color=COLOURS[role], markersize=5, alpha=0.7)
         ax.plot([np.nanmean(numbers)], [row], "|", color=COLOURS[role], markersize=16, markeredgewidth=2)
-    ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(0, None))  # first: labels outside would be left out below
+    ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(0, None))
     ax.set_yticks(range(len(labels)), labels)
-    for text, role in zip(ax.get_yticklabels(), roles, strict=True):
+    for text, role in zip(ax.get_yticklabels(), roles, strict=False):  # none inside shared axes
         text.set_fontweight("normal" if role else "bold")
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", linewidth=0.4, alpha=0.6)
