@@ -8,7 +8,6 @@ import numpy as np
 from scipy import special, stats
 
 from ising_lib import _checks, imputation
-from ising_lib.exact import divergence, frequencies, total_variation  # noqa: F401 - until nobody asks here
 from ising_lib.ising import IsingModel
 
 _BLOCK = 1024
