@@ -51,7 +51,8 @@ from scipy import optimize
 
 from ising_book import provenance, style, walk
 from ising_book.runs import find_or_compute, source
-from ising_lib import ddpm, denoisers, erasure, estimators, exact, ising, sampling
+from ising_lib import ddpm, denoisers, erasure, exact, ising, sampling
+from ising_lib.estimators import maximum_likelihood
 
 runs = find_or_compute(configs)
 observed = [walk.samples(config)[0] for config in configs]
@@ -82,11 +83,10 @@ def smoothed(spins):
 def fresh(run):
     """Frequencies of as many samples of the truth itself."""
     rng = worlds.stream(run.config["seed"], "fresh")
-    truth = run.model("truth")
-    return exact.frequencies(exact.sample(truth, n_kept, rng=rng))
+    return exact.frequencies(exact.sample(run.model("truth"), n_kept, rng=rng))
 
 
-likeliest = [estimators.maximum_likelihood(spins) for spins in observed]
+likeliest = [maximum_likelihood(spins) for spins in observed]
 truth = np.array([exact.probabilities(run.model("truth")) for run in runs])
 found = {  # name: one distribution for each seed
     "observed": [exact.frequencies(spins) for spins in observed],
@@ -114,10 +114,9 @@ for ax, name in zip(axes[0], titles, strict=True):
     heights = np.maximum(found[name][0], floor)[order]
     look = {"markersize": 2.6, "color": style.COLOURS[name]}
     look |= {"linestyle": "", "rasterized": True}
-    old = seen[0][order]
-    dots = {"marker": "o", "fillstyle": "none", "label": "never observed"}
-    ax.plot(rank[~old], heights[~old], **dots, **look)
-    ax.plot(rank[old], heights[old], "o", label="among the observed", **look)
+    for old, fill in ((seen[0][order], "full"), (~seen[0][order], "none")):
+        label = "among the observed" if fill == "full" else "never observed"
+        ax.plot(rank[old], heights[old], "o", fillstyle=fill, label=label, **look)
     ax.plot(rank, truth[0][order], color="black", linewidth=1.2, label="truth")
     ax.set(yscale="log", ylim=(floor / 1.5, 1), ylabel="probability")
     ax.set(xlabel="configurations, most probable first", title=titles[name])
@@ -126,21 +125,20 @@ roles = {"fresh": "truth", "likelihood": "rival", "smoothed": "baseline"}
 for ax, values in zip(axes[1], (missing, distance), strict=True):
     colours = [roles.get(n, n.removeprefix("EM, ")) for n in values]
     style.seeds_by_row(ax, list(values.values()), list(values), colours)
-axes[1, 0].set(title="missing points", xlabel="probability")
-_ = axes[1, 1].set(title="distance from the truth", xlabel="$D$")
+axes[1, 0].set(xlabel="probability on missing points")
+_ = axes[1, 1].set(xlabel="distance $D$ from the truth")
 
 # %% [markdown]
 # Top: one seed. Each dot is a configuration; filled ones are among the observed samples, open ones are *missing points*.
 # Dots on the lower edge have no sample. Bottom: all seeds, a dot each, and a bar at their mean. *EM* is the model that
 # the Erasure Machine infers from the samples named. Three references: *fresh* samples, as many as augmented ones, from
 # the truth itself; the observed frequencies *smoothed*, the simplest way to fill gaps; and the Ising model of maximum
-# *likelihood*, which no network helps and which cannot be had beyond some 20 spins.
+# *likelihood*, which cannot be had beyond some 20 spins.
 #
 # ## What to see
 #
 # The thesis draws this as three clouds of points, without numbers {cite}`lim2024thesis`. Here the distribution is real:
-# $M = 10$ spins have $2^{10} = 1024$ configurations, each with a known probability. Numbers are means over three truths,
-# with the smallest and the largest.
+# $M = 10$ spins have $2^{10} = 1024$ configurations, each with a known probability. Means over three truths, and ranges.
 #
 # **Most points are missing.** The observed samples hit {glue:text}`fig02_seen:s` of the configurations. The others carry
 # {glue:text}`fig02_missing_truth:s`% of the true probability.
@@ -184,7 +182,8 @@ denoiser = denoisers.MeanField(n_live_spins, schedule.n_steps)
 training = {"n_iterations": n_live_iterations, "rng": rng}
 for _ in ddpm.train(denoiser, schedule, few, **training):
     pass  # it trains the denoiser in place
-many = ddpm.to_spins(ddpm.sample(denoiser, schedule, n_live_augmented, rng=rng))
+bits = ddpm.sample(denoiser, schedule, n_live_augmented, rng=rng)
+many = ddpm.to_spins(bits)
 
 p = exact.probabilities(model)  # (2^M,), known because M is small
 never = exact.frequencies(few) == 0
@@ -208,7 +207,7 @@ source(walk.pipeline)
 # ## The numbers
 
 # %% tags=["hide-cell"]
-share, rows = missing["augmented"] / missing["truth"], []
+share, rows = 100 * missing["augmented"] / missing["truth"], []
 for name, q in found.items():
     part = exact.total_variation(truth * ~seen, q * ~seen)
     values = missing[name], distance[name], part
@@ -218,7 +217,7 @@ style.table(rows, ["", "on missing points", "distance", "its part from there"])
 # %% tags=["hide-cell"]
 numbers = {  # name: what, values, digits
     "seen": ("configurations observed", seen.sum(1), 0),
-    "share": ("augmented, share of what is due, %", 100 * share, 0),
+    "share": ("augmented, share of what is due, %", share, 0),
 }
 for name in ("observed", "augmented"):
     error = [run.error(name) for run in runs]
@@ -230,8 +229,8 @@ rows = [[what, style.spread(v, max(n, 1))] for what, v, n in numbers.values()]
 style.table(rows, ["", "mean (range)"])
 
 # %% tags=["remove-cell"]
-numbers |= {f"distance_{name}": ("", values, 2) for name, values in distance.items()}
-numbers |= {f"missing_{name}": ("", 100 * values, 0) for name, values in missing.items()}
+numbers |= {f"distance_{name}": ("", v, 2) for name, v in distance.items()}
+numbers |= {f"missing_{name}": ("", 100 * v, 0) for name, v in missing.items()}
 for name, (_, values, digits) in numbers.items():
     glue(f"fig02_{name.replace(', ', '_')}", style.spread(values, digits), display=False)
 for name, text in {
@@ -254,8 +253,8 @@ for name, text in {
 # are nearly random. With twenty times the samples expect hardly any missing points, and no gain.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
-drawn = {"truth": truth, **found}
-style.csv("fig02", {name: q[0].round(6) for name, q in drawn.items()})
+found["truth"] = truth
+style.csv("fig02", {name: q[0].round(6) for name, q in found.items()})
 
 # %% tags=["remove-input", "hide-output"]
 Markdown(provenance.table(runs, "fig02_missing_points", preset))
