@@ -57,7 +57,7 @@ error = {}
 for name in ("observed", "augmented"):
     error[name] = np.array([run.error(name) for run in runs])
 states = run["trajectory"].astype(float)  # (K, 16, M)
-shown = np.array([0, 25, 44]) * (len(states) - 1) // 50  # noise, half way, late
+shown = np.array([0, 25, 44]) * (len(states) - 1) // 50  # from noise on
 steps = run["trajectory_steps"][shown]
 clean = torch.tensor(observed[0][:16], dtype=torch.float32)
 noise = worlds.stream(seeds[0], "noise").normal(size=clean.shape)
@@ -66,7 +66,7 @@ n_noise_levels = configs[0].training.n_noise_levels
 schedule = ddpm.NoiseSchedule.linear(n_noise_levels)
 noised = []
 for t in torch.tensor(steps[::-1].copy()):
-    noised.append(ddpm.add_noise(schedule, clean, t.expand(16), noise).numpy())
+    noised.append(ddpm.add_noise(schedule, clean, t.expand(16), noise))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A diagram filled with data. Top, from left to right: a black and white raster of observed samples, three panels in which grey noise covers it, three panels in which a pattern comes out of grey noise, a finer raster of augmented samples. Below, joined by arrows: couplings inferred from the observed samples on the left, the true couplings in the middle, those inferred from the augmented samples on the right. The errors below the diagonal are paler on the right than on the left."}}
 style.use_style()
@@ -185,8 +185,8 @@ analog_bits = ddpm.sample(denoiser, schedule, n_live_augmented, rng=rng)
 augmented_live = ddpm.to_spins(analog_bits)
 
 # 4. couplings from both
-mse = {}
-for name, spins in (("observed", observed_live), ("augmented", augmented_live)):
+samples, mse = {"observed": observed_live, "augmented": augmented_live}, {}
+for name, spins in samples.items():
     inferred = erasure.fit(spins).model
     mse[name] = metrics.thesis_mse(inferred, truth)
     print(f"{len(spins):6,} {name:9} samples: MSE {mse[name]:.2f}")
