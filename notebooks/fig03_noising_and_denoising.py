@@ -205,7 +205,7 @@ ahead = np.abs(noised(schedule, observed, live_steps, rng)).mean((1, 2))
 behind = np.abs(paths).mean((1, 2))  # sizes, (K,)
 apart = np.abs(ahead - behind).max()
 print("sizes agree within 0.1 at every step:", bool(apart < 0.1))
-print(f"MSE of the inferred model: {metrics.thesis_mse(inferred, truth):.1f}")
+print(f"MSE inferred: {metrics.thesis_mse(inferred, truth):.1f}")
 
 # %% [markdown]
 # What this cell prints is live. All other numbers on the page are those of the stored runs of
@@ -224,7 +224,7 @@ numbers = {  # name: what, values, digits
     "settled": ("signs settled at 45°, reverse, %", same[0], 0),
     "unchanged": ("signs unchanged at 45°, forward, %", same[1], 0),
     "end_size": ("size at t = 0, reverse", back["size"][:, -1].mean(1), 3),
-    "last_energy": ("energy at t = 0, reverse", back["energy"][:, -1].mean(1), 2),
+    "last_energy": ("energy, reverse", back["energy"][:, -1].mean(1), 2),
     "observed_energy": ("energy, observed", forth["energy"][:, -1].mean(1), 2),
 }
 for name in ("size", "energy"):
