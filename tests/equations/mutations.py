@@ -22,7 +22,7 @@ tests/equations/test_diffusion.py diffusion test_eq_36_37_d8_bound_is_a_sum_of_l
 tests/equations/test_monte_carlo.py monte_carlo test_eq_m7_standard_error_of_the_memory[2.0-0.0]
 - expected = np.sqrt((covariance**2).sum() / n_chains) / np.trace(covariance)
 + expected = 1 / np.sqrt(10 * n_chains)
-tests/equations/test_stopping_and_imputation.py stopping_and_imputation test_eq_s4_first_change_of_the_variance_with_cooling
+tests/equations/test_stopping_and_imputation.py stopping_and_imputation test_eq_s4_first_change
 - assert slope == pytest.approx(2 * third(ruler, model), abs=1e-5)
 + assert slope == pytest.approx(2 * third(ruler), abs=1e-5)
 tests/equations/test_erasure_machine.py erasure_machine test_eq_e5_second_order
@@ -83,7 +83,7 @@ ising_lib/estimators.py inverse_ising test_eq_i8_errors_of_maximum_likelihood_ha
 
 
 def _mutations():
-    """(file, text, what it becomes, the tests that then fail) from "file chapter test", "- text", "+ text"."""
+    """(file, text, what it becomes, tests that then fail) from "file chapter test", "- text", "+ text"."""
     lines = _TABLE.strip().splitlines()
     for head, old, new in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
         path, chapter, test = head.split()

@@ -63,7 +63,7 @@ def third(model, other=None):
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.5])
-def test_eq_s4_first_change_of_the_variance_with_cooling(scale, model, rng):
+def test_eq_s4_first_change(scale, model, rng):
     """d Var_β E/dβ at β = 0 for samples of one model under another, by ``energy_variance`` of all states.
 
     With the ruler's terms alone it would be right if the ruler were the truth; it is not.
