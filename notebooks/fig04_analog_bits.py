@@ -172,12 +172,12 @@ for n_updates, x in bits.items():
     share = (np.abs(x) < 0.5).mean()
     spins = ddpm.to_spins(x)
     mse = metrics.thesis_mse(erasure.fit(spins).model, truth)
-    print(f"{n_updates:,} updates: {style.percent(share)} doubtful, ", end="")
-    print(f"MSE {mse:.2f} (observed: {observed_mse:.2f})")
+    doubt = f"{n_updates:,} updates: {style.percent(share)} doubtful"
+    print(f"{doubt}, MSE {mse:.2f} (observed: {observed_mse:.2f})")
 
 # %%
 early, late = ((np.abs(x) < 0.5).mean() for x in bits.values())
-print("training sharpens the bits more than twofold:", bool(late < early / 2))
+print("longer training halves the doubt or better:", bool(late < early / 2))
 
 # %% [markdown]
 # So narrow a network, so briefly trained, makes bits but no gain. The numbers of these cells differ a little between
