@@ -40,6 +40,8 @@ pdf: .venv/installed ## print the book to one PDF, by a Chromium or Chrome of th
 	$(call step,printing the book,\
 	  $(BIN)/ising-book pdf -o _build/pdf/inverse-ising-companion.pdf)
 
+test check mutants: export OMP_NUM_THREADS := 1 # processes side by side: more threads would wait for each other
+
 check: .venv/installed ## for every day: lint and the fast tests
 	$(call step,lint,$(LINT))
 	$(call step,fast tests,$(BIN)/pytest -n 2 -m "not slow")

@@ -1,7 +1,10 @@
-"""Fixtures of the whole suite: seeded randomness, one torch thread, the retina recording."""
+"""Fixtures of the whole suite: seeded randomness, one thread each, the retina recording."""
 
+import os
 import sys
 import zlib
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: tests run side by side, and threads would wait
 
 import numpy as np
 import pytest

@@ -51,8 +51,7 @@ def survives(fault, copy):
     whole = path.read_text()
     if whole.count(fault.old) != 1:
         return f"not about the code: {whole.count(fault.old)} places"
-    options = {"ISING_LIB_RESULTS": str(ROOT / "notebooks" / "results"), "PYTHONDONTWRITEBYTECODE": "1"}
-    places = os.environ | options | {"PYTHONPATH": f"{copy}{os.pathsep}{copy / 'book'}"}
+    places = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{copy}{os.pathsep}{copy / 'book'}"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *fault.tests]
     path.write_text(whole.replace(fault.old, fault.new))
     try:
