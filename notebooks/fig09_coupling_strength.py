@@ -62,16 +62,19 @@ ratio = augmented / observed
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: four square panels of inferred against true parameters, for the strongest and the weakest of two strengths of the couplings, from observed and from augmented samples; the augmented dots lie closer to the diagonal when couplings are strong, and too flat when they are weak. Right: the error against the strength of the couplings for both, rising over almost two decades, and their ratio below, above one for weak and below one for strong couplings."}}
 style.use_style()
-fig, axes = plt.subplot_mosaic("ABE;CDF", figsize=(8, 5.2), width_ratios=[1, 1, 1.3])
+size = {"figsize": (8, 5.2), "width_ratios": [1, 1, 1.3]}
+fig, axes = plt.subplot_mosaic("ABE;CDF", **size)
 chosen = [np.abs(np.subtract(coupling_scales, g)).argmin() for g in shown]
 drawn = [runs[k * len(seeds)] for k in chosen]
-limit = 1.05 * max(np.abs(run[n]).max() for run in drawn for n in ("truth", "observed"))
+names = ("observed", "augmented")
+largest = (np.abs(run[n]).max() for run in drawn for n in ("truth", *names))
+limit = 1.05 * max(largest)
 for panels, k, run in zip(("AB", "CD"), chosen, drawn, strict=True):
-    for panel, name in zip(panels, ("observed", "augmented"), strict=True):
-        ax = axes[panel]
-        style.fields_and_couplings(ax, run["truth"], run[name], n_spins, name, limit)
+    for panel, name in zip(panels, names, strict=True):
+        ax, both = axes[panel], (run["truth"], run[name])
+        style.fields_and_couplings(ax, *both, n_spins, name, limit)
         ax.set_title(f"{name}, $g$ = {coupling_scales[k]}")
-axes["A"].legend(loc="lower right", fontsize=8, handlelength=1.2, markerscale=1.3)
+axes["A"].legend(loc="lower right", fontsize=8, handlelength=1.2)
 style.curve(axes["E"], coupling_scales, observed.T, "observed")
 style.curve(axes["E"], coupling_scales, augmented.T, "augmented")
 axes["E"].set(yscale="log", ylabel="MSE", title="error")
@@ -138,17 +141,19 @@ source(walk.augmentation, walk.truth, walk.draw)
 # %% tags=["hide-output"]
 fired = by_strength([run["stop_crossed"] for run in runs])
 stops = by_strength([run["stop_iteration"] for run in runs])
-slopes = {
-    name: by_strength([metrics.agreement(run["truth"], run[name]).slope for run in runs])
-    for name in ("observed", "augmented")
-}
+slopes = {}
+for name in names:
+    fits = [metrics.agreement(run["truth"], run[name]) for run in runs]
+    slopes[name] = by_strength([fit.slope for fit in fits])
 rows = []
 for k, g in enumerate(coupling_scales):
-    mse = *(style.spread(some[k], 4) for some in (observed, augmented)), style.spread(ratio[k], 2)
+    mse = style.spread(observed[k], 4), style.spread(augmented[k], 4)
     end = f"{fired[k].sum()} of {len(seeds)}", style.number(stops[k].mean())
-    rows.append((g, *mse, *end, *(style.number(slope[k].mean(), 2) for slope in slopes.values())))
-headers = ["g", "MSE observed", "MSE augmented", "ratio", "rule fired", "ended after"]
-style.table(rows, [*headers, "slope observed", "slope augmented"])
+    fits = (style.number(slope[k].mean(), 2) for slope in slopes.values())
+    rows.append((g, *mse, style.spread(ratio[k], 2), *end, *fits))
+headers = ["g", "MSE observed", "MSE augmented", "ratio", "rule fired"]
+headers += ["ended after", "slope observed", "slope augmented"]
+style.table(rows, headers)
 
 # %% tags=["remove-cell"]
 best, worst = ratio.mean(1).argmin(), ratio.mean(1).argmax()
