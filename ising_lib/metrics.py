@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
 
 from ising_lib import _checks, imputation
 from ising_lib.ising import IsingModel
@@ -284,99 +283,3 @@ def odds_histogram(true_spins, log_odds, missing, edges):
     true_spins, missing = _odds_of(true_spins, log_odds, missing)
     up, inner = true_spins > 0, np.clip(log_odds, edges[0], edges[-1])
     return np.array([np.histogram(inner[missing & kind], edges)[0] for kind in (~up, up)])
-
-
-def ranking(histogram):
-    """Probability that a missing +1 has higher odds than a missing −1, a tie counting half.
-
-    The area under the receiver's curve.  It asks for the order alone, so that neither the threshold nor the
-    share of +1 matters: 1/2 for a forecast that knows nothing, 1 for one that separates them.
-
-    Args:
-        histogram: (…, 2, B), from ``odds_histogram``.
-
-    Returns:
-        numpy.ndarray: (…); NaN where one of the two kinds is empty.
-    """
-    histogram = _checks.array("histogram", histogram, low=0)
-    if histogram.ndim < 2 or histogram.shape[-2] != 2:
-        raise ValueError(f"histogram must have shape (…, 2, B), got {histogram.shape}")
-    down, up = np.moveaxis(histogram, -2, 0)  # (…, B)
-    below = down.cumsum(-1) - down / 2
-    with np.errstate(invalid="ignore"):
-        return (up * below).sum(-1) / (up.sum(-1) * down.sum(-1))
-
-
-def calibration(histogram, edges, n_merged):
-    """Does what is said to happen with probability p happen in a share p of the cases?
-
-    Args:
-        histogram: (2, B), from ``odds_histogram``.
-        edges: (B + 1,) its edges.
-        n_merged: bins taken together, a divisor of B.
-
-    Returns:
-        numpy.ndarray: (4, B'), for each of the B' ≤ B / n_merged bins that are not empty: the mean of the
-        probabilities said, each taken at the middle of its bin; the share of +1; and low and high of its 95 %
-        interval (Wilson's), as if the spins were independent.
-    """
-    n_bins = len(edges) - 1
-    if n_bins % _checks.count("n_merged", n_merged):
-        raise ValueError(f"n_merged must divide the number of bins, {n_bins}, got {n_merged}")
-    histogram = _checks.array("histogram", histogram, low=0, shape=(2, n_bins))
-    edges = _checks.array("edges", edges)
-    said = histogram.sum(0) * special.expit((edges[1:] + edges[:-1]) / 2)
-    up, total, said = (some.reshape(-1, n_merged).sum(1) for some in (histogram[1], histogram.sum(0), said))
-    rows = []
-    for k in np.flatnonzero(total):
-        found = stats.binomtest(int(up[k]), int(total[k]))
-        ends = found.proportion_ci(method="wilson")
-        rows.append((said[k] / total[k], found.statistic, ends.low, ends.high))
-    return np.array(rows).reshape(-1, 4).T
-
-
-def interval(score, counts, others=None, *, rng, n_resamples=1000):
-    """A score over test samples, or the difference of two, with its 95 % interval by the bootstrap.
-
-    The N samples are drawn anew with replacement, n_resamples times; the interval runs from the 2.5th to the
-    97.5th percentile of the scores.  A sample is drawn with all that belongs to it: differences are paired,
-    and the correlations of spins within a sample are kept.
-
-    Args:
-        score: function of C sums over samples, e.g. one value of ``rates``.
-        counts: (C, N), what is summed over the samples.
-        others: (C, N), the same of another way of filling in, whose score is subtracted.
-        rng, n_resamples: how the samples are drawn anew.
-
-    Returns:
-        tuple: the score, low and high.
-    """
-    counts = _checks.array("counts", counts)
-    if counts.ndim != 2 or counts.shape[1] < 2:
-        raise ValueError(f"counts must have shape (C, N) with N ≥ 2, got {counts.shape}")
-    if others is not None:
-        others = _checks.array("others", others, shape=counts.shape)
-    _checks.count("n_resamples", n_resamples)
-
-    def of_sums(*drawn, axis=-1):
-        sums = [some.sum(axis) for some in drawn]
-        first, second = sums[: len(counts)], sums[len(counts) :]
-        return score(*first) - (score(*second) if second else 0)
-
-    drawn = tuple(counts if others is None else np.concatenate([counts, others]))
-    found = stats.bootstrap(
-        drawn,
-        of_sums,
-        paired=True,
-        vectorized=True,
-        n_resamples=n_resamples,
-        batch=100,
-        method="percentile",
-        random_state=_checks.generator("rng", rng),
-    )
-    return float(of_sums(*drawn)), *map(float, found.confidence_interval)
-
-
-def intervals(score, pairs, rngs):
-    """``interval`` of several pairs, each with a stream of its own: (S, 3)."""
-    return np.array([interval(score, *pair, rng=rng) for pair, rng in zip(pairs, rngs, strict=True)])

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy import special, stats
 
 from ising_lib import exact, imputation, ising, metrics
 
@@ -222,94 +221,3 @@ def test_odds_histogram_by_hand():
     missing = np.array([[True, True, True, True, False]])
     found = metrics.odds_histogram(true, odds, missing, [-1, 0, 1])
     np.testing.assert_array_equal(found, [[1, 1], [1, 1]])
-
-
-def test_ranking_is_the_statistic_of_mann_and_whitney(rng):
-    """On whole numbers, one bin for each, so that there are ties; stacked histograms keep their shape."""
-    true = np.where(rng.random((300, 2)) < 0.2, 1, -1)
-    odds = rng.integers(-4, 5, true.shape) + (true > 0)
-    histogram = metrics.odds_histogram(true, odds, np.full(true.shape, True), np.arange(-4.5, 6))
-    up, down = odds[true > 0], odds[true < 0]
-    expected = stats.mannwhitneyu(up, down).statistic / (up.size * down.size)
-    assert 0.5 < expected < 0.8
-    found = metrics.ranking([histogram, histogram[::-1]])
-    np.testing.assert_allclose(found, [expected, 1 - expected], rtol=1e-12)
-    assert metrics.ranking([[3, 0], [0, 2]]) == 1
-    assert metrics.ranking([[3, 0], [7, 0]]) == 0.5
-    assert np.isnan(metrics.ranking([[3, 0], [0, 0]]))
-
-
-def test_calibration_by_hand():
-    """Four bins merged to two, the second empty. Said: σ(−3/2) for three spins, σ(−1/2) for one."""
-    said, share, low, high = metrics.calibration([[2, 1, 0, 0], [1, 0, 0, 0]], [-2, -1, 0, 1, 2], 2)
-    expected = (3 / (1 + np.exp(1.5)) + 1 / (1 + np.exp(0.5))) / 4
-    np.testing.assert_allclose(said, [expected], rtol=ROUNDING)
-    np.testing.assert_array_equal(share, [1 / 4])
-    # Wilson's interval solves (share − p)² = 1.96² p (1 − p)/n
-    for p in (*low, *high):
-        assert (1 / 4 - p) ** 2 == pytest.approx(stats.norm.ppf(0.975) ** 2 * p * (1 - p) / 4, rel=1e-9)
-    assert low < 1 / 4 < high
-    with pytest.raises(ValueError, match="n_merged must divide the number of bins, 4, got 3"):
-        metrics.calibration([[2, 1, 0, 0], [1, 0, 0, 0]], [-2, -1, 0, 1, 2], 3)
-
-
-def test_calibration_lies_on_the_diagonal_for_a_true_forecast_only(rng):
-    """Spins drawn with the odds that are said: within 5 standard errors in each of 12 bins; with odds twice
-    as large, far off at both ends."""
-    odds = rng.uniform(-3, 3, (4000, 10))
-    true = np.where(rng.random(odds.shape) < special.expit(odds), 1, -1)
-    everything, edges = np.full(odds.shape, True), np.linspace(-6, 6, 241)
-    said, share, low, high = metrics.calibration(
-        metrics.odds_histogram(true, odds, everything, edges), edges, 10
-    )
-    assert len(said) == 12
-    error = (high - low) / (2 * 1.96)
-    assert (np.abs(share - said) < 5 * error).all()
-    sure = metrics.odds_histogram(true, 2 * odds, everything, edges)
-    said, share, low, high = metrics.calibration(sure, edges, 10)
-    assert low[0] > said[0]
-    assert high[-1] < said[-1]
-
-
-@pytest.mark.parametrize("kind", ["accuracy", "recall"])
-def test_interval_has_its_coverage_also_when_spins_of_a_sample_go_together(kind, rng):
-    """Of 200 intervals, 95 % hold the true score: 178 of them in all but one of 5,000 such tests (binomial).
-
-    All four spins of a sample are filled in alike, rightly with 70 %.  Taken for independent, they would make
-    the interval half as wide, and it would hold the truth in 67 % only.
-    """
-
-    def rate(*sums):
-        return metrics.rates(*sums)[kind]
-
-    held, everything = 0, np.full((150, 4), True)
-    for _ in range(200):
-        true = np.where(rng.random((150, 4)) < 0.5, 1, -1)
-        filled = np.where(rng.random((150, 1)) < 0.7, true, -true)
-        counts = metrics.confusion(true, filled, everything)
-        value, low, high = metrics.interval(rate, counts, rng=rng, n_resamples=200)
-        assert value == pytest.approx(getattr(metrics.recovery(true, filled, everything), kind))
-        held += low <= 0.7 <= high
-    assert 178 <= held < 200
-
-
-def test_interval_of_a_difference_is_paired(rng):
-    """Against the standard error of ``accuracy_gain``, a formula; of 2,000 resamples an end is known to 0.06
-    standard errors, so their distance to 2.2 %, five times which is allowed.  Unpaired, it would be wider."""
-    true = rng.choice([-1, 1], (300, 8))
-    missing = rng.random(true.shape) < 0.5
-    one = np.where(rng.random(true.shape) < 0.3, -true, true)
-    other = np.where(rng.random(true.shape) < 0.03, -one, one)
-
-    def accuracy(*sums):
-        return metrics.rates(*sums)["accuracy"]
-
-    counts = [metrics.confusion(true, filled, missing) for filled in (one, other)]
-    value, low, high = metrics.interval(accuracy, *counts, rng=rng, n_resamples=2000)
-    gain, error = metrics.accuracy_gain(true, one, other, missing)
-    assert value == pytest.approx(gain, abs=ROUNDING)
-    assert (high - low) / (2 * 1.96 * error) == pytest.approx(1, abs=0.11)
-    assert low < gain < high
-    assert metrics.interval(accuracy, counts[0], counts[0], rng=rng, n_resamples=20) == (0, 0, 0)
-    with pytest.raises(TypeError, match=r"rng must be a numpy\.random\.Generator"):
-        metrics.interval(accuracy, counts[0], rng=0)
