@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Figure 7: when to stop training
 #
-# **The thesis claims:** *Trained too long, the diffusion model overfits: the error of the inferred parameters
-# falls, then rises. The variance of the energy tells when to stop, without knowing the truth.* {verdict}`6,7`
+# **The thesis claims:** *Trained too long, the diffusion model overfits: the error of the inferred parameters falls,
+# then rises. The variance of the energy tells when to stop, without knowing the truth.* {verdict}`6,7`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
@@ -57,21 +57,18 @@ stops = [run["stop_iteration"] for run in runs if run["stop_crossed"]]
 style.use_style()
 fig, axes = plt.subplots(2, 2, figsize=(8, 5.6), sharex=True)
 few, many = (f"augmented, {n:,} samples" for n in (n_monitor, n_augmented))
-star = {"color": style.COLOURS["augmented"], "marker": "*", "markersize": 11}
-star |= {"linestyle": "none", "markeredgewidth": 0, "clip_on": False}
+star = {"color": style.COLOURS["augmented"], "markersize": 11, "mew": 0}
 for ax, curve, level, ends in (
     (axes[0, 0], monitored[0], observed[0], augmented[:1]),
     (axes[0, 1], monitored / observed[:, None], 1.0, augmented / observed),
 ):
     style.curve(ax, iterations, curve, "augmented", few)
-    ax.plot(iterations[kept[: ends.size]], ends, label=many, **star)
+    ax.plot(iterations[kept[: ends.size]], ends, "*", label=many, **star)
     style.level(ax, level, "observed")
     ax.set_ylim(0, None)
-first = runs[0]
-for ax, curve, test, low in (
-    (axes[1, 0], first["variance"], first["test_line"], first["observed_line"]),
-    (axes[1, 1], variance, 1.0, floor),
-):
+first = (runs[0][name] for name in ("variance", "test_line", "observed_line"))
+panels = zip(axes[1], (first, (variance, 1.0, floor)), strict=True)
+for ax, (curve, test, low) in panels:
     style.curve(ax, iterations, curve, "augmented")
     style.level(ax, test, "test", "test samples")
     style.level(ax, low, "observed")
@@ -92,39 +89,34 @@ entries = ([*one, two[1]] for one, two in zip(top, below, strict=True))
 _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 
 # %% [markdown]
-# *Top: the error (Eq. 23) of the parameters inferred from samples generated at each checkpoint. Bottom: the
-# energy variance of the same samples, and the lines of the test and of the observed samples. Left: one seed, as
-# in the thesis. Right: all seeds, each relative to its own observed error and test line; the line is the mean,
-# the band runs from the smallest to the largest.*
+# *Top: the error (Eq. 23) of the parameters inferred from samples generated at each checkpoint. Bottom: the energy
+# variance of the same samples. Left: one seed, as in the thesis. Right: all seeds, each relative to its own observed
+# error and test line; lines are means, bands run from the smallest to the largest.*
 #
 # ## What to see
 #
-# **The thesis** says that the error falls and then rises, and that the variance starts high, falls, and meets
-# the test line at a good point to stop. It prints no values, so we compare trends.
+# **The thesis** reports these trends: the error falls, then rises; the variance falls and meets the test line at a
+# good point to stop. It prints no values.
 #
-# **The error falls, then rises a little, as far as {glue:text}`fig07_monitor:s` samples a checkpoint can
-# show.** At best they give {glue:text}`fig07_lowest:s` times the observed error (mean, smallest and largest),
-# after {glue:text}`fig07_best:s` iterations, seed by seed. At the end the error is {glue:text}`fig07_rise:s`
-# times its lowest value. Two draws of that many samples from one network differ by up to
-# {glue:text}`fig07_redrawn:s`.
+# **The error falls, then rises a little, as far as {glue:text}`fig07_monitor:s` samples a checkpoint can show.** At
+# best they give {glue:text}`fig07_lowest:s` times the observed error (mean, smallest and largest), after
+# {glue:text}`fig07_best:s` iterations, seed by seed. At the end the error is {glue:text}`fig07_rise:s` times its
+# lowest value. Two draws from one network differ by up to {glue:text}`fig07_redrawn:s`.
 #
-# **The number of samples matters more than the checkpoint.** {glue:text}`fig07_augmented:s` samples were drawn at
-# the checkpoint kept only. They have {glue:text}`fig07_ratio:s` times the observed error, well below the whole
-# curve; [Figure 8](fig08_inference_quality.ipynb) is about these. Whether a curve of
-# {glue:text}`fig07_augmented:s` samples would rise at all, these runs cannot tell. The held-out denoising loss is
-# lowest at the last checkpoint in {glue:text}`fig07_still:s` seeds: the network itself is not overfitted yet.
-# [Figure 6](fig06_overfitting.ipynb) follows a smaller data set until it is.
+# **The number of samples matters more than the checkpoint.** {glue:text}`fig07_augmented:s` samples were drawn at the
+# checkpoint kept only. They have {glue:text}`fig07_ratio:s` times the observed error, well below the whole curve;
+# [Figure 8](fig08_inference_quality.ipynb) is about these. Whether a curve of so many samples would rise at all,
+# these runs cannot tell. The held-out denoising loss is lowest at the last checkpoint in {glue:text}`fig07_still:s`
+# seeds: the network itself is not overfitted yet. In [Figure 6](fig06_overfitting.ipynb) it is.
 #
 # **The variance falls, and the rule stops in {glue:text}`fig07_crossed:s` seeds.** At the last checkpoint it is
-# {glue:text}`fig07_variance:s` times the test line. Where the rule does not stop the training, the last
-# checkpoint is kept, and what we report "at the stopping point" was drawn there. The distance is not large
-# against the noise: a variance has a relative standard error of about $\sqrt{2/N}$, here
-# {glue:text}`fig07_line_noise:s` for the line and {glue:text}`fig07_look_noise:s` for a checkpoint.
+# {glue:text}`fig07_variance:s` times the test line. That is not far, against the noise of a variance, about
+# $\sqrt{2/N}$: {glue:text}`fig07_line_noise:s` for the line, {glue:text}`fig07_look_noise:s` for a checkpoint. Where
+# the rule does not fire, the last checkpoint is kept, and what we report "at the stopping point" was drawn there.
 #
 # ## How it is computed
 #
-# The first quantity is the error of the parameters that the Erasure Machine infers from augmented samples
-# ({func}`ising_lib.metrics.thesis_mse`). It needs the truth:
+# The error of the inferred parameters ({func}`ising_lib.metrics.thesis_mse`) needs the truth:
 #
 # (eq-23)=
 # $$
@@ -132,33 +124,31 @@ _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 # \tag{23}
 # $$
 #
-# The second does not. It is the variance of the energy of the augmented samples under the model
-# $(h^\text{obs}, J^\text{obs})$ inferred from the observed ones ({func}`ising_lib.stopping.energy_variance`),
+# The variance of the energy of the augmented samples under the model inferred from the observed ones
+# ({func}`ising_lib.stopping.energy_variance`) does not:
 #
 # $$
 # \operatorname{Var} E = \langle E^2 \rangle - \langle E \rangle^2, \qquad
 # E(\sigma) = -\sum_i h_i^\text{obs} \sigma_i - \sum_{i<j} J_{ij}^\text{obs} \sigma_i \sigma_j .
 # $$
 #
-# Training stops where it comes down to the variance of as many fresh test samples, or to that of the observed
-# samples if that is higher ({func}`ising_lib.stopping.crossing`). Each run executes this:
+# Training stops where it comes down to the variance of as many fresh test samples, or to that of the observed samples
+# if that is higher ({func}`ising_lib.stopping.crossing`). Each run executes this:
 
 # %% tags=["remove-input"]
 source(walk.pipeline, walk.checkpoints)
 
 # %% [markdown]
-# [Figure 8](fig08_inference_quality.ipynb) shows the rest, `augment`. **The thesis states** $M$, $N$ and the
-# number of augmented samples. **We chose:**
+# [Figure 8](fig08_inference_quality.ipynb) shows the rest, `augment`. **The thesis states** $M$, $N$ and the number
+# of augmented samples. **We chose:**
 #
 # - fields with $g_h = 0.2$ and couplings with $g = 1$, as the thesis states for Figure 8, whose runs these are;
-# - observed and test samples in equilibrium ({func}`ising_lib.sampling.sample`);
-# - 1,000 noise levels on a linear schedule, Adam in batches of 256 at a rate of $5 \times 10^{-4}$, weights
-#   averaged over the last tenth of the training, at most about 1,000 updates;
-# - samples drawn in 30 of the 1,000 steps, to second order ({func}`ising_lib.ddpm.sample`); what fewer steps cost
-#   is [measured](../book/benchmarks.md);
-# - the training goes on beyond the stopping point, so that the whole curve is seen.
-#
-# An iteration is one update of the weights. Each seed is another truth, other samples and another training.
+# - observed and test samples in equilibrium ({func}`ising_lib.sampling.sample`), new ones and a new truth for each
+#   seed;
+# - 1,000 noise levels on a linear schedule, Adam in batches of 256 at a rate of $5 \times 10^{-4}$, weights averaged
+#   over the last tenth of the training, at most about 1,000 updates;
+# - samples drawn in 30 of the 1,000 steps, to second order; what fewer cost is [measured](../book/benchmarks.md);
+# - training beyond the stopping point, so that the whole curve is seen. An iteration is one update of the weights.
 #
 # ## The numbers
 
@@ -203,19 +193,16 @@ for name, text in {
 # %% [markdown]
 # ## Try next
 #
-# Fewer spins and samples: the rule stops the training, and the error rises by much afterwards (about 3 minutes of one core):
+# Fewer spins and samples: the rule stops the training, and the error rises by much afterwards (about 3 minutes of one
+# core):
 #
 # ```sh
 # ising-book run fig07 -p n_spins=12 -p n_observed=500 -p n_iterations=4000 \
 #   -p n_monitor=4000 -p n_augmented=20000 -p 'seeds=[0]' --html
 # ```
 #
-# Weaker couplings, where the energy variance is near its line from the start (about 2 minutes):
-#
-# ```sh
-# ising-book run fig07 -p n_spins=12 -p n_observed=2000 -p coupling_scale=0.4 \
-#   -p n_iterations=2000 -p n_monitor=4000 -p n_augmented=20000 -p 'seeds=[0]'
-# ```
+# With `-p coupling_scale=0.4` too, the energy variance is near its line from the start, as in [Figure
+# 9](fig09_coupling_strength.ipynb).
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 columns = {"iterations": iterations}
