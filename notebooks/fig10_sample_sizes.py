@@ -42,7 +42,8 @@ for size, count in itertools.product(system_sizes, observed_counts):
 # the corner of least gain once more, with four times the training
 least = {"n_spins": min(system_sizes), "n_observed": max(observed_counts)}
 longer = {"n_iterations": 4 * n_iterations, "n_checkpoints": n_checkpoints + 4}
-further = worlds.from_parameters(worlds.Augmentation, globals(), **least, **longer)
+corner = least | longer
+further = worlds.from_parameters(worlds.Augmentation, globals(), **corner)
 configs += further
 
 # %% tags=["hide-cell"]
@@ -69,7 +70,8 @@ def errors(runs, name):
 observed, augmented = errors(grid, "observed"), errors(grid, "augmented")
 ratio = augmented / observed
 # bottom row: for each system the first N of at least 100 M
-ns = [([n for n in observed_counts if n >= 100 * m] or observed_counts[-1:])[0] for m in system_sizes]
+enough = [[n for n in observed_counts if n >= 100 * m] for m in system_sizes]
+ns = [min(counts, default=max(observed_counts)) for counts in enough]
 columns = [observed_counts.index(n) for n in ns]
 detailed = grid[range(len(system_sizes)), columns]  # (systems, seeds)
 alone = errors(detailed, "by_size")  # (systems, seeds, sizes)
@@ -78,7 +80,8 @@ sizes = grid.flat[0]["sizes"]
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Six panels, one column for each of three numbers of spins, all on one logarithmic scale of the error. Top: the error against the number of observed samples, for parameters inferred from observed and from augmented samples. Bottom: the error against the number of augmented samples, alone and together with the observed samples, with the level of the observed samples alone."}}
 style.use_style()
-fig, axes = plt.subplots(2, len(system_sizes), figsize=(8, 5.4), sharey=True, squeeze=False)
+size = {"figsize": (8, 5.4), "sharey": True, "squeeze": False}
+fig, axes = plt.subplots(2, len(system_sizes), **size)
 for k, (size, count) in enumerate(zip(system_sizes, ns, strict=True)):
     top, bottom = axes[:, k]
     style.curve(top, observed_counts, observed[k].T, "observed")
@@ -159,11 +162,11 @@ headers = ["M", "N", "MSE, observed", "MSE, augmented", "ratio", "rule fired"]
 style.table(rows, headers)
 
 # %% tags=["hide-output"]
-rows = [
-    (f"M = {size}, N = {count:,}: {name}", *(f"{mse:.3f}" for mse in values[k].mean(0)))
-    for k, (size, count) in enumerate(zip(system_sizes, ns, strict=True))
-    for name, values in (("augmented", alone), ("and observed", joined))
-]
+rows = []
+for k, (size, count) in enumerate(zip(system_sizes, ns, strict=True)):
+    for name, values in (("augmented", alone), ("and observed", joined)):
+        means = (f"{mse:.3f}" for mse in values[k].mean(0))
+        rows.append((f"M = {size}, N = {count:,}: {name}", *means))
 style.table(rows, ["MSE, mean over seeds", *(f"{size:,}" for size in sizes)])
 
 # %% tags=["remove-cell"]
