@@ -32,8 +32,8 @@ class KineticModel:
         object.__setattr__(self, "weights", _checks.array("weights", self.weights, shape=(n_spins,) * 2))
 
     def local_fields(self, spins):
-        """H_i for each state, (N, M)."""
-        return self.fields + _checks.spins("spins", spins, self.fields.size) @ self.weights.T
+        """H_i after each state, (N, M)."""
+        return self.fields + spins @ self.weights.T
 
 
 def gaussian(n_spins, coupling_scale=1.0, field_scale=1.0, *, rng):
@@ -92,7 +92,7 @@ def fit(before, after, ridge=0.0, *, rng=None):
 def log_likelihood(model, before, after):
     """log p(σ(t+1) | σ(t)) = Σ_i [σ_i(t+1) H_i(t) − log 2 cosh H_i(t)] of each pair, (N,) in nats."""
     _checks.instance("model", model, KineticModel)
-    before, after = _pairs(before, after)
+    before, after = _pairs(before, after, model.fields.size)
     return special.log_expit(2 * after * model.local_fields(before)).sum(1)
 
 
@@ -110,14 +110,15 @@ def cramer_rao(model, before):
         tuple: the bounds of h (M,) and of W (M, M).
     """
     _checks.instance("model", model, KineticModel)
-    states = np.concatenate([before, np.ones((len(before), 1))], axis=1)
+    before = _checks.spins("before", before, model.fields.size)
     free = 1 - np.tanh(model.local_fields(before)) ** 2  # (N, M)
+    states = np.concatenate([before, np.ones((len(before), 1))], axis=1)
     bounds = np.array([np.diag(np.linalg.inv(states.T @ (column[:, None] * states))) for column in free.T])
     return bounds[:, -1], bounds[:, :-1]
 
 
-def _pairs(before, after):
-    before = _checks.spins("before", before)
+def _pairs(before, after, n_spins=None):
+    before = _checks.spins("before", before, n_spins)
     after = _checks.spins("after", after, before.shape[1])
     if len(after) != len(before):
         raise ValueError(f"after must have {len(before)} rows, one for each of before, got {len(after)}")

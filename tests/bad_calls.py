@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ising_book import own_data, style, worlds
-from ising_lib import denoisers, erasure, exact, ising, noise
+from ising_lib import denoisers, discrete, erasure, exact, ising, kinetic, noise
 
 M, N = 4, 30
 RNG = np.random.default_rng(7)
@@ -216,13 +216,42 @@ also("estimators.pseudolikelihood", ALONE, erasure.NotConverged, spins=TWINS, ri
 of("estimators.log_rise", {"spins": SPINS, "ridge": 0.1}, spins=VARYING, ridge=UP)
 of("estimators.mean_field estimators.tap", {"spins": exact.configurations(3)}, spins=VARYING)
 also("estimators.tap", "spins must have invertible correlations, got 30 samples of 4 spins", spins=TWINS)
-of("estimators.maximum_likelihood", {"spins": exact.configurations(3)}, spins=VARYING)
-also("estimators.maximum_likelihood", "number of spins must be from 1 to 20, got 21", spins=np.tile([[1],
-    [-1]], 21))
+of("estimators.maximum_likelihood", {"spins": exact.configurations(3)}, "rng", spins=VARYING, ridge=UP)
+also("estimators.maximum_likelihood", "rng is needed because 21 spins are more than the 20 that …",
+    spins=np.tile([[1], [-1]], 21))
 of("estimators.cramer_rao", {"model": MODEL, "n_samples": 9, "rng": RNG, "n_draws": 300}, model=A_MODEL,
     n_samples=count(), rng=GENERATOR, n_draws=count(11))
 also("estimators.cramer_rao", "number of spins (without rng) must be from 1 to 13, got 21", model=BIG,
     rng=None)
+of("estimators.van_trees", {"models": [MODEL], "n_samples": 9}, "rng n_draws", models=Guard([MODEL.fields],
+    "model must be of the kind IsingModel, got ndarray", TypeError), n_samples=count(),
+    coupling_scale=real(0.0, "(0.0, inf)"), field_scale=real(0.0, "(0.0, inf)"))
+of("boltzmann.fit", {"spins": SPINS, "start": MODEL, "rng": RNG, "ridge": 0.1}, spins=COLUMNS, start=A_MODEL,
+    rng=GENERATOR, ridge=UP, n_chains=count(256), n_rounds=count(), thin=count(), n_averaged=count(),
+    max_iterations=count(8))
+of("boltzmann.log_partition", {"model": MODEL, "rng": RNG}, model=A_MODEL, rng=GENERATOR, n_chains=count(2),
+    n_steps=count())
+of("discrete.fit", {"spins": SPINS, "n_cycles": 1, "rng": RNG}, spins=SAMPLES, n_cycles=count(),
+    rng=GENERATOR, ridge=UP, loss=choice("logistic", "screening"))
+REDRAWS = discrete.DiscreteDiffusion(np.zeros((1, M)), np.zeros((1, M, M)), 0.0)
+A_REDRAWING = Guard(MODEL, "{} must be of the kind DiscreteDiffusion, got IsingModel", TypeError)
+of("discrete.sample", {"model": REDRAWS, "n_samples": 5, "rng": RNG}, model=A_REDRAWING, n_samples=count(),
+    rng=GENERATOR)
+of("discrete.log_likelihood", {"model": REDRAWS, "spins": SPINS}, model=A_REDRAWING, spins=COLUMNS)
+MOVES = kinetic.KineticModel(np.zeros(M), np.zeros((M, M)))
+MOVING = Guard(MODEL, "{} must be of the kind KineticModel, got IsingModel", TypeError)
+of("kinetic.KineticModel", {"fields": np.zeros(M), "weights": np.zeros((M, M))}, fields=NUMBERS,
+    weights=Guard(np.zeros((M, 3)), "{} must have shape (4, 4), got (4, 3)"))
+of("kinetic.gaussian", {"n_spins": 3, "rng": RNG}, n_spins=count(), coupling_scale=UP, field_scale=UP,
+    rng=GENERATOR)
+of("kinetic.simulate", {"model": MOVES, "n_steps": 5, "rng": RNG}, model=MOVING, n_steps=count(),
+    rng=GENERATOR, start=Guard(SPINS[0, :3], "{} must have 4 columns, one per spin, got 3"))
+AFTER = Guard(SPINS[:5], "{} must have 30 rows, one for each of before, got 5")
+of("kinetic.fit", {"before": SPINS, "after": SPINS, "ridge": 0.1}, "rng", before=SAMPLES, after=AFTER,
+    ridge=UP)
+of("kinetic.log_likelihood", {"model": MOVES, "before": SPINS, "after": SPINS}, model=MOVING, before=COLUMNS,
+    after=AFTER)
+of("kinetic.cramer_rao", {"model": MOVES, "before": SPINS}, model=MOVING, before=COLUMNS)
 of("stopping.energy_variance", {"spins": SPINS, "model": MODEL}, spins=COLUMNS, model=A_MODEL)
 CURVE = {"iterations": [1, 2, 3], "variance": [3.0, 2.0, 1.0], "test_line": 1.5, "observed_line": 0.5}
 of("stopping.crossing", CURVE, iterations=Guard([1, 1, 2], "{} must be positive and rising"),

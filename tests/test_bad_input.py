@@ -161,7 +161,7 @@ EXEMPT = {
     **dict.fromkeys(
         ("metrics.Recovery", "own_data.OwnData", "stopping.StoppingPoint", "runs.Recipe"), RECORD
     ),
-    **dict.fromkeys(("checkpoints.Training",), RECORD),
+    **dict.fromkeys(("checkpoints.Training", "boltzmann.BoltzmannFit", "discrete.DiscreteDiffusion"), RECORD),
     **dict.fromkeys(
         ("datasets.DatasetNotFound", "erasure.NotConverged", "sampling.NotMixed", "own_data.Unusable"), ERROR
     ),
