@@ -42,6 +42,26 @@ def tilted(model, y):
     return ising.IsingModel(model.fields + y, model.couplings)
 
 
+def log_noised(x, states, shares, kept):
+    """log q_t(x), Eq. T.3, with its normalisation, as a torch graph; σ_0 has these shares on these states."""
+    squares = ((x - kept**0.5 * torch.as_tensor(states)) ** 2).sum(1)
+    normalisation = len(x) / 2 * np.log(2 * np.pi * (1 - kept))
+    log_shares = torch.as_tensor(np.log(shares))
+    return torch.logsumexp(log_shares - squares / (2 * (1 - kept)), 0) - normalisation
+
+
+def score(x, states, shares, kept):
+    """∇ log q_t(x) by autodiff."""
+    return gradient(lambda leaf: log_noised(leaf, states, shares, kept), x)
+
+
+def posterior(x, states, shares, kept):
+    """p(σ_0 | σ_t) by Bayes' rule from Eq. 29, squares and all."""
+    exponents = np.log(shares) - ((x - np.sqrt(kept) * states) ** 2).sum(1) / (2 * (1 - kept))
+    weights = np.exp(exponents - exponents.max())
+    return weights / weights.sum()
+
+
 class Network(nn.Module):
     """ε̂(x, t) from a function."""
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ising_lib import erasure, estimators, exact, imputation, ising, metrics, sampling, stopping
-from tests.equations.helpers import features, gradient
+from tests.equations.helpers import features, gradient, posterior, score
 
 ROUNDING = 1e-12
 M = 5
@@ -59,35 +59,13 @@ def test_after_eq_07_there_are_no_local_maxima(rng):
     assert local_maxima(np.exp(-((along - 3) ** 2)) + np.exp(-((along + 3) ** 2))) == 2
 
 
-def log_noised(sigma_t, model, alpha_bar):
-    """log q_t(σ_t) = log Σ_σ p(σ) N(σ_t; √ᾱ σ, 1 − ᾱ), a torch graph."""
-    states = torch.from_numpy(exact.configurations(model.n_spins).astype(np.float64))
-    log_p = torch.from_numpy(np.log(exact.probabilities(model)))
-    squares = ((sigma_t - alpha_bar**0.5 * states) ** 2).sum(1)
-    return torch.logsumexp(log_p - squares / (2 * (1 - alpha_bar)), 0)
-
-
-def score(sigma_t, model, alpha_bar):
-    return gradient(lambda leaf: log_noised(leaf, model, alpha_bar), sigma_t)
-
-
-def posterior(sigma_t, model, alpha_bar):
-    """p(σ_0 | σ_t) over the configurations."""
-    states = exact.configurations(model.n_spins)
-    exponents = np.log(exact.probabilities(model)) + alpha_bar**0.5 / (1 - alpha_bar) * states @ sigma_t
-    weights = np.exp(exponents - exponents.max())
-    return weights / weights.sum(), states
-
-
 @pytest.mark.parametrize("alpha_bar", [0.2, 0.7, 0.99])
 def test_eq_08_score_is_that_of_the_noised_law(alpha_bar, model, rng):
     """Printed: −∇_σ H, the H of Eq. 2 taken as a function of real numbers.  Right: that of q_t."""
-    weights, states = exact.probabilities(model), STATES
-    sigma_t = np.sqrt(alpha_bar) * states[rng.choice(len(states), p=weights)] + np.sqrt(
-        1 - alpha_bar
-    ) * rng.normal(size=M)
-    found = score(sigma_t, model, alpha_bar)
-    p, states = posterior(sigma_t, model, alpha_bar)
+    shares, states = exact.probabilities(model), STATES.astype(float)
+    clean = states[rng.choice(len(states), p=shares)]
+    sigma_t = np.sqrt(alpha_bar) * clean + np.sqrt(1 - alpha_bar) * rng.normal(size=M)
+    found, p = (f(sigma_t, states, shares, alpha_bar) for f in (score, posterior))
     right = (np.sqrt(alpha_bar) * p @ states - sigma_t) / (1 - alpha_bar)
     np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-9)  # divided by 1 − ᾱ ≥ 0.01
     printed = model.fields + model.couplings @ sigma_t
@@ -161,9 +139,10 @@ def test_eq_21_noise_is_the_score_only_on_average(rng):
     """
     model, alpha_bar = ising.gaussian(3, rng=rng), 0.6
     sigma_t = rng.normal(size=3)
-    p, states = posterior(sigma_t, model, alpha_bar)
+    given = exact.configurations(3).astype(float), exact.probabilities(model), alpha_bar
+    p, states = posterior(sigma_t, *given), given[0]
     noise = (sigma_t - np.sqrt(alpha_bar) * states) / np.sqrt(1 - alpha_bar)  # Eq. 17, one for each σ_0
-    by_score = -np.sqrt(1 - alpha_bar) * score(sigma_t, model, alpha_bar)
+    by_score = -np.sqrt(1 - alpha_bar) * score(sigma_t, *given)
     np.testing.assert_allclose(p @ noise, by_score, rtol=0, atol=1e-10)
     assert np.abs(noise - by_score).max(1).min() > 0.05  # printed: equality for whichever σ_0 it was
 

@@ -10,9 +10,8 @@ from scipy import optimize
 
 from ising_lib import ddpm, erasure, estimators, exact, imputation, ising, stopping
 from ising_lib.ising import IsingModel
-from tests.equations.helpers import features
+from tests.equations.helpers import covariance, features, log_noised, posterior, score
 from tests.equations.test_diffusion import one_spin_excess
-from tests.equations.test_errata import log_noised, posterior
 
 ROUNDING = 1e-12
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)  # E f(z) = WEIGHTS @ f(NODES), z standard normal
@@ -198,49 +197,36 @@ def test_diffusion_3_how_much_is_not_normal(schedule):
     assert one_spin_excess(schedule).sum() == pytest.approx(2 * np.log(2), rel=0.01)
 
 
+def states_and_shares(model):
+    return exact.configurations(model.n_spins).astype(float), exact.probabilities(model)
+
+
 def test_score_1_one_spin():
-    model = IsingModel([0.0], [[0.0]])
+    free = states_and_shares(IsingModel([0.0], [[0.0]]))
     for kept, humps in ((0.45, 1), (0.55, 2)):
         x = np.linspace(-2, 2, 41)
-        score = (np.sqrt(kept) * np.tanh(np.sqrt(kept) / (1 - kept) * x) - x) / (1 - kept)
-        d = 1e-4
-        slope = [
-            (log_noised_at([p + d], model, kept) - log_noised_at([p - d], model, kept)) / (2 * d) for p in x
-        ]
-        np.testing.assert_allclose(slope, score, atol=1e-6)
-        assert (score[21] > 0) == (humps == 2)  # just right of 0: away from it if 0 is a minimum
-
-
-def log_noised_at(sigma_t, model, kept):
-    return float(log_noised(torch.tensor(sigma_t, dtype=torch.float64), model, kept))
+        expected = (np.sqrt(kept) * np.tanh(np.sqrt(kept) / (1 - kept) * x) - x) / (1 - kept)
+        found = [score([point], *free, kept)[0] for point in x]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+        assert (expected[21] > 0) == (humps == 2)  # just right of 0: away from it if 0 is a minimum
 
 
 def test_score_2_second_derivative(rng):
-    model, kept, d = ising.gaussian(3, rng=rng), 0.6, 1e-3
-    x = rng.normal(size=3)
-    p, states = posterior(x, model, kept)
-    mean = p @ states
-    covariance = states.T @ (p[:, None] * states) - np.outer(mean, mean)
-    e = d * np.eye(3)
-    found = [
-        [
-            sum(s * t * log_noised_at(x + s * e[i] + t * e[j], model, kept) for s in (1, -1) for t in (1, -1))
-            / (4 * d**2)
-            for j in range(3)
-        ]
-        for i in range(3)
-    ]
-    np.testing.assert_allclose(found, kept / (1 - kept) ** 2 * covariance - np.eye(3) / (1 - kept), atol=1e-4)
+    kept, x = 0.6, torch.tensor(rng.normal(size=3))
+    states, shares = states_and_shares(ising.gaussian(3, rng=rng))
+    found = torch.autograd.functional.hessian(lambda x: log_noised(x, states, shares, kept), x)
+    c = covariance(states, posterior(x.numpy(), states, shares, kept))
+    np.testing.assert_allclose(found, kept / (1 - kept) ** 2 * c - np.eye(3) / (1 - kept), rtol=0, atol=1e-9)
 
 
 def test_score_3_read_off_the_couplings(rng):
     model, kept = ising.gaussian(4, rng=rng), 0.5
+    states, shares = states_and_shares(model)
     factor = np.sqrt(kept) / (1 - kept)
     signs = np.array([0, 1, -1, 1])
 
     def local_field(signs):
-        p, states = posterior(30 * signs / factor, model, kept)
-        return np.arctanh((p @ states)[0])
+        return np.arctanh((posterior(30 * signs / factor, states, shares, kept) @ states)[0])
 
     flipped = signs * np.array([1, 1, -1, 1])
     assert local_field(signs) == pytest.approx(model.fields[0] + model.couplings[0] @ signs, abs=1e-9)

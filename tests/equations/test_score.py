@@ -6,7 +6,7 @@ import torch
 
 from ising_lib import ddpm, exact, ising
 from tests.equations import helpers
-from tests.equations.helpers import best_network
+from tests.equations.helpers import best_network, log_noised, posterior, score
 
 ROUNDING = 1e-11  # sums of 2^4 exponentials, divided by 1 − ᾱ ≥ 0.1, once or twice
 M = 4
@@ -17,25 +17,6 @@ LEVELS = pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])  # ᾱ_t
 @pytest.fixture
 def model(rng):
     return ising.gaussian(M, 1.5, rng=rng)
-
-
-def log_noised(x, states, log_shares, kept):
-    """log q_t(x), Eq. T.3, with its normalisation, as a torch graph."""
-    squares = ((x - kept**0.5 * torch.as_tensor(states)) ** 2).sum(1)
-    normalisation = len(x) / 2 * np.log(2 * np.pi * (1 - kept))
-    return torch.logsumexp(torch.as_tensor(log_shares) - squares / (2 * (1 - kept)), 0) - normalisation
-
-
-def score(x, states, shares, kept):
-    """∇ log q_t(x) by autodiff."""
-    return helpers.gradient(lambda leaf: log_noised(leaf, states, np.log(shares), kept), x)
-
-
-def posterior(x, states, shares, kept):
-    """p(σ_0 | σ_t) by Bayes' rule from Eq. 29, squares and all."""
-    exponents = np.log(shares) - ((x - np.sqrt(kept) * states) ** 2).sum(1) / (2 * (1 - kept))
-    weights = np.exp(exponents - exponents.max())
-    return weights / weights.sum()
 
 
 def tilted(model, x, kept):
@@ -101,7 +82,7 @@ def test_eq_t3_noised_distribution_is_a_density():
     states, shares, kept = exact.configurations(2).astype(float), exact.probabilities(model), 0.6
     axis, step = np.linspace(-7, 7, 57, retstep=True)
     points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    density = np.exp([log_noised(torch.tensor(x), states, np.log(shares), kept).item() for x in points])
+    density = np.exp([log_noised(torch.tensor(x), states, shares, kept).item() for x in points])
     weights = density * step**2
     assert weights.sum() == pytest.approx(1, abs=1e-10)
     second = points.T @ (weights[:, None] * points)
@@ -211,7 +192,7 @@ def test_eq_t10_best_network(kept, model, rng):
 def test_eq_t11_logarithm_of_the_noised_distribution(kept, model, rng):
     """log q_t as a difference of two log Z, against the mixture."""
     x = noised(model, kept, rng)
-    mixture = log_noised(torch.tensor(x), STATES, np.log(exact.probabilities(model)), kept).item()
+    mixture = log_noised(torch.tensor(x), STATES, exact.probabilities(model), kept).item()
     z = exact.log_partition(tilted(model, x, kept)) - exact.log_partition(model)
     squares = (x @ x + kept * M) / (2 * (1 - kept))
     by_z = z - squares - M / 2 * np.log(2 * np.pi * (1 - kept))
