@@ -89,10 +89,11 @@ reach = np.flatnonzero(distances.max((0, 1)) > 1e-3)[-1] + 1
 ax.set(xlabel="distance to nearest observed sample, spins", xlim=(0, reach))
 ax.set(ylabel="share of samples", title="how near to the observed")
 ax.legend()
-for n, values, level in ((0, copies, true_copies), (1, distinct, true_distinct)):
-    style.curve(panels[n], iterations, values, "augmented", "generated")
-    style.level(panels[n], level, "truth", "fresh samples")
-    panels[n].set_ylabel("share of samples")
+for panel, values in zip(panels, (copies, distinct), strict=False):
+    style.curve(panel, iterations, values, "augmented", "generated")
+    panel.set_ylabel("share of samples")
+style.level(panels[0], true_copies, "truth", "fresh samples")
+style.level(panels[1], true_distinct, "truth", "fresh samples")
 style.curve(panels[2], iterations, unseen, "test", "held-out samples")
 style.curve(panels[2], iterations, seen, "observed", "observed samples")
 style.curve(panels[3], iterations, error, "augmented", "generated")
@@ -227,10 +228,11 @@ for name, values, digits in (
     glue(f"fig06_{name}", style.spread(values, digits), display=False)
 for name, ks in (("best", best), ("best_unseen", best_unseen), ("kept", kept)):
     glue(f"fig06_{name}", ", ".join(counts[k] for k in ks), display=False)
-near = [f"{point.iteration:,.0f}" if point.crossed else "never" for point in crossings]
-fires = [f"{run['stop_iteration']:,.0f}" if run["stop_crossed"] else "never" for run in runs]
-glue("fig06_near", ", ".join(near), display=False)
-glue("fig06_fires", ", ".join(fires), display=False)
+near = [(point.iteration, point.crossed) for point in crossings]
+fires = [(run["stop_iteration"], run["stop_crossed"]) for run in runs]
+for name, points in (("near", near), ("fires", fires)):
+    text = ", ".join(f"{at:,.0f}" if crossed else "never" for at, crossed in points)
+    glue(f"fig06_{name}", text, display=False)
 glue("fig06_last", counts[-1], display=False)
 for name, values in (("error", error), ("unseen", unseen)):
     rises = values[:, -1] > values.min(1)
