@@ -108,12 +108,12 @@ _ = ax.legend(ncols=2, loc="upper center")
 # **Move the slider** to see every checkpoint. It works without a running kernel.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.4))
+fig, (left, right) = plt.subplots(1, 2, figsize=(5.8, 3.1))
 style.curve(right, iterations, error[0], "augmented")
 style.level(right, observed[0], "observed")
 right.set(xscale="log", xlabel="training iterations", ylabel="MSE (Eq. 23)")
 right.set_ylim(0, 1.3 * error[0].max())
-right.legend(ncols=2, loc="upper center")
+right.legend(ncols=2, loc="upper center", fontsize=8)
 [here] = right.plot([], [], "ko", markersize=12, fillstyle="none")
 limit = 1.05 * np.abs([truth, *clouds]).max()
 
@@ -126,8 +126,9 @@ def draw(k):
     here.set_data([iterations[k]], [error[0, k]])
 
 
-alt = "Inferred against true parameters at each checkpoint, and the error there"
-glue("fig05_film", style.player(fig, draw, titles, "fig05_training_length", alt))
+alt = "Inferred against true parameters at each checkpoint, and the error"
+film = style.player(fig, draw, titles, "fig05_training_length", alt)
+glue("fig05_film", film)  # also for the book's first page
 
 # %% [markdown]
 # ## What to see
@@ -216,7 +217,7 @@ summary = {  # name: what, values, digits
     "observed_share": ("observed: share", weakness[:, -1], 2),
     "lowest": ("lowest MSE / observed MSE", error.min(1) / observed, 2),
     "rise": ("last MSE / lowest MSE", error[:, -1] / error.min(1), 2),
-    "best_correlation": ("r, best MSE", correlation[range(len(runs)), best], 2),
+    "best_correlation": ("r, best", correlation[range(len(runs)), best], 2),
     "first_distance": ("first D / observed MSE", distance[:, 0] / observed, 2),
     "last_distance": ("last D / observed MSE", distance[:, -1] / observed, 2),
     "hours": ("hours on one core", [r.core_seconds / 3600 for r in runs], 1),
@@ -235,7 +236,7 @@ for n, k in enumerate(columns):
     for name, values in curves.items():
         glue(f"fig05_{name}_{n}", style.spread(values[:, k], 2), display=False)
 glue("fig05_better", f"{(error.min(1) < observed).sum()} of {len(runs)}", display=False)
-glue("fig05_best", ", ".join(f"{iterations[k]:,}" for k in best), display=False)
+glue("fig05_best", ", ".join(f"{n:,}" for n in iterations[best]), display=False)
 
 # %% [markdown]
 # ## Try next
