@@ -296,6 +296,21 @@ KINDS = ("found", "missed", "invented", "silent")
 of("metrics.rates", dict.fromkeys(KINDS, 2), **dict.fromkeys(KINDS, COUNTS))
 of("metrics.nearest_distance", {"spins": SPINS, "reference": SPINS}, spins=COLUMNS, reference=SAMPLES)
 of("metrics.log_pseudolikelihood", FILLED | {"spins": SPINS}, model=A_MODEL, spins=COLUMNS)
+TRUTH = MODEL.to_vector()
+of("metrics.agreement", {"truth": TRUTH, "inferred": 2 * TRUTH}, truth=Guard(np.ones(10), "{} must not …"),
+    inferred=Guard(np.arange(9.0), "truth and inferred must have shapes (L,) and (…, L), got (10,) and (9,)"))
+of("metrics.accuracy_gain", SCORES | {"other_spins": -SPINS}, "true_spins filled_spins missing",
+    other_spins=Guard(SPINS[:, :2], "filled_spins must have the shape (30, 4) of true_spins, got (30, 2)"))
+NOBODY = np.zeros((N, M), dtype=bool)
+also("metrics.accuracy_gain", "missing must mark spins of at least 2 samples, got 0", missing=NOBODY)
+of("metrics.independent_counts", {"rates": [0.1, 0.9]}, rates=SHARE)
+of("metrics.held_out", {"parameters": TRUTH[None], "spins": SPINS, "missing": MISSING}, "spins",
+    missing=A_MASK, parameters=Guard(np.zeros((1, 7)), "vector must have shape (10,) for 4 spins, got (7,)"))
+ODD = Guard(np.ones((30, 3)), "{} must have shape (30, 4) and a number for each missing spin, got shape …")
+ODDS = {"true_spins": SPINS, "log_odds": SPINS * 2.0, "missing": MISSING}
+of("metrics.log_loss", ODDS, true_spins=SAMPLES, log_odds=ODD, missing=A_MASK)
+of("metrics.odds_histogram", ODDS | {"edges": [-1, 0, 1]}, "edges", true_spins=SAMPLES, log_odds=ODD,
+    missing=A_MASK)
 
 # ------------------------------------------------------------------------------------------------- ising_book
 
@@ -305,8 +320,10 @@ of("worlds.Training", {}, "precision device stop", **dict.fromkeys(("n_iteration
     average=real(np.nan, "[-inf, inf]"))
 KNOWN = {"n_spins": count(2), "n_observed": count(2), "seed": count(0), "coupling_scale": UP, "field_scale":
     UP}
+HALVES = Guard([1.0], "{} must be finite and in (0.0, 1.0), got 1.0")
 of("worlds.KnownTruth", {}, **KNOWN)
 of("worlds.Augmentation", {}, "training", **KNOWN)
+of("worlds.Firmness", {}, "training", **KNOWN, drawn=choice("equilibrium", "pool"), epsilons=HALVES)
 of("worlds.HeldOut", {"n_observed": 10}, "training", **KNOWN, held_out=RATE)
 SPLIT = "held_out must leave two samples or more on both sides of the split, got 0.01 of n_observed = 10"
 also("worlds.HeldOut", SPLIT, held_out=0.01)
@@ -317,7 +334,7 @@ of("worlds.FairRetina", {}, "training", **RECORDED, missing_counts=HIDE, ridge=U
 also("worlds.FairRetina", "missing_counts must be from 1 to 5, got 6", n_spins=5, missing_counts=[6])
 of("worlds.Rivals", {}, **KNOWN, drawn=choice("equilibrium", "pool"), denoiser=choice("MeanField",
     "LogitMLP"), n_iterations=count(2), n_augmented=count(2), n_sampling_steps=count(1, 1000))
-of("worlds.Corrected", {}, **KNOWN, epsilons=Guard([1.0], "{} must be finite and in (0.0, 1.0), got 1.0"))
+of("worlds.Corrected", {}, **KNOWN, epsilons=HALVES)
 of("worlds.stream", {"seed": 3, "name": "truth"}, "name", seed=count(0))
 SEEDS = Guard({"seeds": 3}, "seeds must be a list of at least one whole number, got 3")
 of("worlds.from_parameters", {"kind": worlds.Augmentation, "parameters": {"seeds": [0]}}, "kind changes",
@@ -345,7 +362,6 @@ for change, said in (
 ):
     also("own_data.check", said, own_data.Unusable, values=change)
 RULE = Guard("<= 1", "{} must be one of '<', '>', got '<='")
-of("claims.met", {"values": [0.5], "rule": "< 1"}, "values", rule=RULE)
 of("claims.judge", {"values": {"": [0.5]}, "rule": "< 1"}, "values", rule=RULE)
 UNKNOWN = Guard({"statistic": "loss_ris"}, "statistic must be one of …, got 'loss_ris'")
 of("claims.measure", {"row": {"statistic": "fires"}, "runs": [], "parameters": {}}, "runs parameters",
