@@ -45,24 +45,25 @@ from ising_book.runs import find_or_compute, one_thread, source
 from ising_lib import estimators, imputation, metrics
 
 runs = find_or_compute(configs)
-observed, tests = zip(*map(walk.samples, configs), strict=True)  # S × (N, M), S × (N', M)
+observed, tests = zip(*map(walk.samples, configs), strict=True)
 
 
 def hide_and_fill(run, spins, test):
     """Which neurons are missing, the models, and what each of them fills in."""
     rng = worlds.stream(run.config["seed"], "missing")
     mask = imputation.random_mask(test.shape, n_missing, rng=rng)
+    rival = estimators.pseudolikelihood(spins, ridge=0.01)
     models = {
         "observed": run.model("observed"),
         "augmented": run.model("augmented"),
-        "pseudolikelihood": estimators.pseudolikelihood(spins, ridge=0.01).model,
+        "pseudolikelihood": rival.model,
         "all silent": imputation.independent_model(spins),
     }
     return mask, models, imputation.recover(models, test, mask)
 
 
 with one_thread():  # many small products
-    trials = [hide_and_fill(*trial) for trial in zip(runs, observed, tests, strict=True)]
+    trials = list(map(hide_and_fill, runs, observed, tests))
 masks, models, filled = zip(*trials, strict=True)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four rasters of 30 test samples by 40 neurons, black silent and white spiking: the original, the same with 14 grey missing neurons in each sample, and the samples filled in by the model of the observed and of the augmented samples, with wrong entries ringed; nearly all of these are missed spikes."}}
@@ -71,10 +72,12 @@ fig, axes = plt.subplots(2, 2, figsize=(8, 5.8), sharex=True, sharey=True)
 rows = slice(0, 30)
 true, hidden = tests[0][rows], masks[0][rows]
 style.raster(axes[0, 0], true, title="test samples")
-style.raster(axes[0, 1], true, missing=hidden, title=f"{n_missing} of {n_spins} missing")
+title = f"{n_missing} of {n_spins} missing"
+style.raster(axes[0, 1], true, missing=hidden, title=title)
 for ax, name in zip(axes[1], ("observed", "augmented"), strict=True):
     found = filled[0][name][rows]
-    style.raster(ax, found, wrong=found != true, title=f"filled in by the {name} model")
+    title = f"filled in by the {name} model"
+    style.raster(ax, found, wrong=found != true, title=title)
     ax.set_xlabel("neuron, most active first")
 for ax in axes[:, 0]:
     ax.set_ylabel("sample")
@@ -143,50 +146,48 @@ source(walk.retina, walk.samples.dispatch(worlds.Retina), walk.parameters, hide_
 # ## The numbers
 
 # %% tags=["hide-output"]
-compared = [metrics.compare(*three) for three in zip(filled, tests, masks, strict=True)]
+compared = list(map(metrics.compare, filled, tests, masks))
 kinds = ("accuracy", "balanced_accuracy", "recall", "precision")
-scores = {
-    name: {kind: np.array([100 * getattr(one.scores[name], kind) for one in compared]) for kind in kinds}
-    for name in models[0]
-}
-predicted = {
-    name: [metrics.log_pseudolikelihood(some[name], test) for some, test in zip(models, tests, strict=True)]
-    for name in models[0]
-}
-rows = [
-    (name, *(style.spread(values, 2) for values in several.values()), style.spread(predicted[name], 2))
-    for name, several in scores.items()
-]
-headers = [f"{kind.replace('_', ' ')} (%)" for kind in kinds]
-style.table(rows, ["model", *headers, "log-pseudolikelihood (nats)"])
+scores, predicted, rows = {}, {}, []
+for name in models[0]:
+    found = [one.scores[name] for one in compared]
+    each = ([100 * getattr(one, kind) for one in found] for kind in kinds)
+    scores[name] = dict(zip(kinds, each, strict=True))
+    several = (some[name] for some in models)
+    predicted[name] = list(map(metrics.log_pseudolikelihood, several, tests))
+    columns = *scores[name].values(), predicted[name]
+    rows.append((name, *(style.spread(values, 2) for values in columns)))
+headers = ["model", *(f"{kind.replace('_', ' ')} (%)" for kind in kinds)]
+style.table(rows, [*headers, "log-pseudolikelihood (nats)"])
 
 # %% [markdown]
 # Differences of accuracy on the same missing neurons, in points. The standard error is that over test samples.
 
 # %% tags=["hide-output"]
 rest = [mask & (np.arange(n_spins) > 0) for mask in masks]
-without = [metrics.compare(*three) for three in zip(filled, tests, rest, strict=True)]
-pairs = [("augmented", "observed")]
-pairs += [(name, "all silent") for name in ("observed", "augmented", "pseudolikelihood")]
+without = list(map(metrics.compare, filled, tests, rest))
+pairs = [("augmented", "observed"), ("observed", "all silent")]
+pairs += [("augmented", "all silent"), ("pseudolikelihood", "all silent")]
 gains, rows = {}, []
 for pair in pairs:
     for scored, several in (("all", compared), ("all but neuron 1", without)):
-        gains[pair, scored] = 100 * np.array([one.gains[pair] for one in several])  # (S, 2)
-        texts = [f"{style.number(d, 2)} ± {error:.2f}" for d, error in gains[pair, scored]]
-        mean = style.spread(gains[pair, scored][:, 0], 2)
-        rows.append((" − ".join(pair), scored, mean, ", ".join(texts)))
-style.table(rows, ["difference", "scored", "mean (smallest to largest)", "by seed"])
+        found = 100 * np.array([one.gains[pair] for one in several])  # (S, 2)
+        texts = [f"{style.number(d, 2)} ± {error:.2f}" for d, error in found]
+        gains[pair, scored] = style.spread(found[:, 0], 2)
+        rows.append((" − ".join(pair), scored, gains[pair, scored], *texts))
+headers = ["difference", "scored", "mean (smallest to largest)"]
+style.table(rows, [*headers, *(f"seed {seed}" for seed in seeds)])
 
 # %% tags=["remove-cell"]
 alone = np.mean([(some[(some[:, 1:] < 0).all(1), 0] > 0).mean() for some in observed])
 texts = {
     "alone": style.percent(alone, 1),
     "crossed": f"{sum(bool(run['stop_crossed']) for run in runs)} of {len(runs)}",
-    "gain_observed": style.spread(gains[pairs[0], "all"][:, 0], 2),
-    "rest_observed": style.spread(gains[pairs[0], "all but neuron 1"][:, 0], 2),
-    "gain_silent": style.spread(gains[pairs[2], "all"][:, 0], 2),
-    "observed_over_silent": style.spread(gains[pairs[1], "all"][:, 0], 2),
-    "pseudolikelihood_over_silent": style.spread(gains[pairs[3], "all"][:, 0], 2),
+    "gain_observed": gains[pairs[0], "all"],
+    "rest_observed": gains[pairs[0], "all but neuron 1"],
+    "gain_silent": gains[pairs[2], "all"],
+    "observed_over_silent": gains[pairs[1], "all"],
+    "pseudolikelihood_over_silent": gains[pairs[3], "all"],
 }
 for name in models[0]:
     short = name.removeprefix("all ")
