@@ -329,7 +329,7 @@ def test_eq_e11_without_erasure_couplings_are_correlations(data):
     assert gaps[0] / gaps[1] == pytest.approx(10, rel=0.05)  # 1 + O(d)
 
 
-def test_bias_for_small_epsilon_is_the_second_order_term(model):
+def test_eq_e5_bias_for_small_epsilon_is_the_second_order_term(model):
     """On infinite data w(ε) − w = ε² · (terms of Eq. E.5) + O(ε³), so divided by ε² the error is O(ε)."""
     weights, w = exact.probabilities(model), model.to_vector()
     errors = []

@@ -185,7 +185,7 @@ def test_eq_i6_no_law_of_equal_moments_has_more_entropy(model, states, rng):
         assert gap > 0
 
 
-def test_moments_suffice_for_the_likelihood_but_not_for_the_erasure_machine(states, rng):
+def test_eq_i2_moments_suffice_for_the_likelihood_but_not_for_the_erasure_machine(states, rng):
     """Two laws of equal moments: 𝓛_D agrees at every w, the Erasure Machine tells them apart."""
     p = exact.probabilities(ising.gaussian(5, 0.5, 0.5, rng=rng))
     q = same_moments(p, states, rng, 0.9)
