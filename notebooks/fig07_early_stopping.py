@@ -152,7 +152,7 @@ source(walk.pipeline, walk.checkpoints)
 #
 # ## The numbers
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 rows = []
 for run, curve, last in zip(runs, monitored, variance[:, -1], strict=True):
     best, obs = curve.argmin(), run.error("observed")

@@ -121,7 +121,7 @@ source(walk.augmentation, walk.samples, walk.pipeline, walk.augment)
 # ## The numbers
 
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 def gain(run, kind):
     """Squared error of the fields or the couplings, augmented over observed."""
     return run.share("augmented", kind) / run.share("observed", kind)

@@ -138,7 +138,7 @@ source(walk.augmentation, walk.truth, walk.draw)
 #
 # ## The numbers
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 fired = by_strength([run["stop_crossed"] for run in runs])
 stops = by_strength([run["stop_iteration"] for run in runs])
 slopes = {}

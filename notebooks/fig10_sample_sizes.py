@@ -145,7 +145,7 @@ source(walk.augment)
 #
 # ## The numbers
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 fired = np.array([run["stop_crossed"] for run in grid.flat]).reshape(grid.shape)
 rows = []
 for k, j in np.ndindex(grid.shape[:2]):
@@ -161,7 +161,7 @@ rows.append((*corner, style.spread(gain, 2), ""))
 headers = ["M", "N", "MSE, observed", "MSE, augmented", "ratio", "rule fired"]
 style.table(rows, headers)
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 rows = []
 for k, (size, count) in enumerate(zip(system_sizes, ns, strict=True)):
     for name, values in (("augmented", alone), ("and observed", joined)):

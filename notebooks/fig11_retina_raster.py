@@ -153,7 +153,7 @@ _ = fig.legend(*entries, loc="outside upper right", ncols=3)
 #
 # ## The numbers
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 busy = {m: round(3 * rates[:m].sum()) for m in counted}  # three times the mean
 rows, variance = [], {}
 for m, by_name in counted.items():

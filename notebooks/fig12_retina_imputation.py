@@ -145,7 +145,7 @@ source(walk.retina, walk.samples.dispatch(worlds.Retina), walk.parameters, hide_
 #
 # ## The numbers
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 compared = list(map(metrics.compare, filled, tests, masks))
 kinds = ("accuracy", "balanced_accuracy", "recall", "precision")
 scores, predicted, rows = {}, {}, []
@@ -163,7 +163,7 @@ style.table(rows, [*headers, "log-pseudolikelihood (nats)"])
 # %% [markdown]
 # Differences of accuracy on the same missing neurons, in points. The standard error is that over test samples.
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 rest = [mask & (np.arange(n_spins) > 0) for mask in masks]
 without = list(map(metrics.compare, filled, tests, rest))
 pairs = [("augmented", "observed"), ("observed", "all silent")]

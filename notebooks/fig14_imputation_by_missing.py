@@ -162,7 +162,7 @@ source(walk.parameters, models_of, hide_and_fill)
 #
 # ## The numbers
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 rows = [
     (
         f"{kind.replace('_', ' ')} (%), {name.replace('_', ' ')}",
@@ -173,7 +173,7 @@ rows = [
 ]
 style.table(rows, ["mean over seeds; missing:", *missing_counts])
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 rows = []
 for name, pair in pairs.items():
     gains, rest = gain(*pair), gain(*pair, without_first=True)[..., 0].mean(0)
