@@ -141,11 +141,11 @@ def memory(before, after):
     different chains, this is (q − q₀) / (1 − q₀): what equilibrium itself explains is taken out.
 
     Args:
-        before, after: (C, M) spins of the same C chains, row by row.
+        before, after: (R, M) spins of the same R chains, row by row.
 
     Returns:
-        float: its standard error is √(Σ_ij C_ij²) / (M √C), with C_ij = ⟨σ_i σ_j⟩ − ⟨σ_i⟩⟨σ_j⟩ under the
-        root and C chains outside; 1/√(C M) if the spins are independent and balanced, more if they are not.
+        float: for chains without memory its standard error is √(Σ_ij C_ij²) / (√R Σ_i C_ii), with C_ij =
+        ⟨σ_i σ_j⟩ − ⟨σ_i⟩⟨σ_j⟩: 1/√(R M) if the spins are independent, more if they are not.
     """
     before = _checks.spins("before", before).astype(np.float64)
     after = _checks.array("after", after, -1, 1, shape=before.shape)
@@ -161,7 +161,7 @@ def memory(before, after):
 
 def _require_mixed(before, after, max_overlap, burn_in, thin):
     overlap = memory(before, after)
-    own = (before.astype(np.float64) * after).mean(1)  # (C,) overlap of each chain with its later self
+    own = (before.astype(np.float64) * after).mean(1)  # (R,) overlap of each chain with its later self
     noise = own.std() / np.sqrt(len(own)) / max(1.0 - own.mean(), 1e-12) if overlap < 1 else 0.0
     if overlap > max_overlap + 4 * noise:  # four standard errors: no alarm by chance
         raise NotMixed(
@@ -173,7 +173,7 @@ def _require_mixed(before, after, max_overlap, burn_in, thin):
 
 
 class _Replica:
-    """All chains at one temperature: spins as float32 (M padded to a multiple of 4, C), chain innermost."""
+    """All chains at one temperature: spins as float32 (M padded to a multiple of 4, R), chain innermost."""
 
     def __init__(self, model, n_chains, rng):
         n_spins, padded = model.n_spins, -(-model.n_spins // 4) * 4
@@ -192,7 +192,7 @@ class _Replica:
 
     @property
     def spins(self):
-        """(C, M) int8."""
+        """(R, M) int8."""
         return np.ascontiguousarray(self.state[: self.model.n_spins].T.astype(np.int8))
 
     def sweep(self, n_sweeps):
@@ -215,7 +215,7 @@ def _exchange(replicas, ladder, rng):
     energies = [energy(model, replica.spins) for replica in replicas]
     for a in range(len(replicas) - 1):
         gain = (ladder[a] - ladder[a + 1]) * (energies[a] - energies[a + 1])
-        swap = np.log(rng.random(gain.shape)) < gain  # (C,)
+        swap = np.log(rng.random(gain.shape)) < gain  # (R,)
         first, second = replicas[a].state, replicas[a + 1].state
         first[:, swap], second[:, swap] = second[:, swap], first[:, swap]
         energies[a], energies[a + 1] = (
