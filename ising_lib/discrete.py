@@ -65,7 +65,7 @@ def fit(spins, n_cycles, rng, *, ridge="auto", loss="logistic"):
     _checks.choice("loss", loss, ("logistic", "screening"))
     n_samples, n_spins = state.shape
     later = np.triu(np.ones((n_spins, n_spins), bool), 1)  # row i: the spins visited after spin i
-    last = _regression.regress(state, state, ridge, rng, used=later, loss=loss)
+    last = _regression.regress(state, state, later, ridge, rng, loss)
     if n_cycles == 1:
         return DiscreteDiffusion(last[0][None], last[1][None], last[2])
     fields, weights = np.zeros((n_cycles, n_spins)), np.zeros((n_cycles, n_spins, n_spins))
@@ -73,7 +73,7 @@ def fit(spins, n_cycles, rng, *, ridge="auto", loss="logistic"):
         redrawn = 1 / (n_cycles - cycle)  # ν_c
         for i in range(n_spins):
             used = later[[i]] if cycle == n_cycles - 1 else np.arange(n_spins)[None] != i
-            found = _regression.regress(state, state[:, [i]], last[2], used=used, loss=loss)
+            found = _regression.regress(state, state[:, [i]], used, last[2], loss=loss)
             fields[cycle, i], weights[cycle, i] = found[0][0], found[1][0]
             coins = rng.choice([-1.0, 1.0], n_samples)
             state[:, i] = np.where(rng.random(n_samples) < redrawn, coins, state[:, i])

@@ -79,8 +79,8 @@ def log_rise(spins, ridge=0.0):
 
 def _nodewise(spins, ridge, rng, loss):
     spins = _varying(spins)
-    used = ~np.eye(spins.shape[1], dtype=bool)
-    fields, couplings, ridge, n_steps = _regression.regress(spins, spins, ridge, rng, used=used, loss=loss)
+    others = ~np.eye(spins.shape[1], dtype=bool)
+    fields, couplings, ridge, n_steps = _regression.regress(spins, spins, others, ridge, rng, loss)
     return Estimate(IsingModel(fields, (couplings + couplings.T) / 2), ridge, n_steps)
 
 

@@ -85,7 +85,9 @@ def fit(before, after, ridge=0.0, *, rng=None):
         NotConverged: ridge is 0 and some spin is a function of the last state.
     """
     before, after = _pairs(before, after)
-    fields, weights, _, _ = _regression.regress(before, after, ridge, rng)
+    fields, weights, _, _ = _regression.regress(
+        before, after, np.ones((before.shape[1],) * 2, bool), ridge, rng
+    )
     return KineticModel(fields, weights)
 
 

@@ -131,7 +131,7 @@ def test_rare_spins_are_fitted_too(fit, rng):
             return np.log1p(np.exp(-2 * margins)).mean() + ridge * w[1:] @ w[1:]
 
         best = optimize.minimize(loss, np.zeros(6), method="BFGS", options={"gtol": 1e-7})
-        found = _regression.regress(others, spins[:, [i]], ridge, loss=LOSSES[fit])
+        found = _regression.regress(others, spins[:, [i]], np.ones((1, 5), bool), ridge, loss=LOSSES[fit])
         vector = np.concatenate([found[0], found[1][0]])
         assert loss(vector) <= best.fun + 1e-10
         np.testing.assert_allclose(vector, best.x, atol=1e-3)  # curvatures are some 0.02 here
