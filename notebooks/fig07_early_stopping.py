@@ -14,7 +14,7 @@
 # # Figure 7: when to stop training
 #
 # **The thesis claims:** *Trained too long, the diffusion model overfits: the error of the inferred parameters falls,
-# then rises. The variance of the energy tells when to stop, without knowing the truth.* {verdict}`6,7`
+# then rises. The variance of the energy tells when to stop, without knowing the truth.* {cite}`lim2024thesis` {verdict}`6,7`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"

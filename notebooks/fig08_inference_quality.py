@@ -14,7 +14,7 @@
 # # Figure 8: quality of the inference
 #
 # **The thesis claims:** *Parameters inferred from augmented samples alone lie closer to the truth than those inferred
-# from the observed samples they were made from.* {verdict}`1`
+# from the observed samples they were made from.* {cite}`lim2024thesis` {verdict}`1`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"

@@ -14,7 +14,7 @@
 # # Figure 9: weak and strong couplings
 #
 # **The thesis claims:** *Augmented samples give better parameters than observed ones, however strong the couplings.*
-# {verdict}`2`
+# {cite}`lim2024thesis` {verdict}`2`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"

@@ -14,7 +14,7 @@
 # # Figure 10: how many samples, observed and augmented
 #
 # **The thesis claims:** *Augmented samples help at every number of observed ones, for 20, 40 and 60 spins. The more
-# of them the better. Adding the observed samples to them helps.* {verdict}`3,4,5`
+# of them the better. Adding the observed samples to them helps.* {cite}`lim2024thesis` {verdict}`3,4,5`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"

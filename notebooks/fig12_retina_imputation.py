@@ -14,7 +14,7 @@
 # # Figure 12: filling in missing neurons
 #
 # **The thesis claims:** *A model inferred from augmented samples of a retina fills in the activity of missing neurons
-# more accurately than one inferred from the observed samples.* {verdict}`8`
+# more accurately than one inferred from the observed samples.* {cite}`lim2024thesis` {verdict}`8`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"

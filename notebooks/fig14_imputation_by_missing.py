@@ -14,7 +14,7 @@
 # # Figure 14: more and more neurons missing
 #
 # **The thesis claims:** *However many neurons are missing, a model inferred from augmented samples recovers them more
-# accurately than one inferred from the observed samples. It does so without fields, too.* {verdict}`8,9`
+# accurately than one inferred from the observed samples. It does so without fields, too.* {cite}`lim2024thesis` {verdict}`8,9`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
