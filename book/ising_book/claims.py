@@ -499,7 +499,7 @@ def section(entry, found):
         pooled, single = effects(values, row["rule"])
         cells = _interval(pooled, digits), _signs(row["rule"]), _settings(single, row["rule"]), verdict
         table.append(f"{start} | {link} | {' | '.join(cells)} |")
-        waits = f"{_interval(pooled, digits)}, leave it open: more would decide."
+        waits = f"The interval, {_interval(pooled, digits)}, leaves it open: more repetitions would decide."
         readings.append(f"- **{name}.** {row['reading'].get(verdict, waits)}")
         if len(values) > 1:
             heading = f"**{name}.** {row['measured']}; rule: {_signs(row['rule'])}"
@@ -536,10 +536,10 @@ def _signs(text):
 
 
 def _interval(one, digits):
-    """An effect as text: "0.60 (0.52 to 0.69), 3 repetitions"."""
+    """An effect as text: "0.60 (0.52 to 0.69), n = 3"."""
     mean, low, high = (style.number(value, digits) for value in (one.mean, one.low, one.high))
     ends = f" ({low} to {high})" if np.isfinite(one.low) else ""
-    return f"{mean}{ends}, {one.count} repetition{'' if one.count == 1 else 's'}"
+    return f"{mean}{ends}, n = {one.count}"
 
 
 def _settings(single, rule):

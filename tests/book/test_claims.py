@@ -60,7 +60,10 @@ def test_the_page_holds_the_ten_claims_first_then_ours_and_nothing_else():
     assert ours == list(range(11, 11 + len(ENTRIES) - len(theirs)))
     lines = [line for line in head.splitlines() if line]
     assert len(lines) == 2 * 3 + len(ENTRIES) + 1  # headings and heads of two tables, heading of the sections
-    assert [table.count("\n| ") for table in re.split("(?m)^## (?=What)", head)[1:]] == [1 + len(theirs), 1 + len(ours)]
+    assert [table.count("\n| ") for table in re.split("(?m)^## (?=What)", head)[1:]] == [
+        1 + len(theirs),
+        1 + len(ours),
+    ]
     assert after.startswith("\n\n% to here")
     assert "|" not in before, "a table outside the generated part"
 
@@ -146,7 +149,7 @@ def test_a_broken_number_changes_the_verdict(figures):
     values = claims.measure(row, runs, parameters)
     assert values[""][0] == pytest.approx(1.5**2)
     assert claims.verdicts(entry, [values]) == (["undetermined"], "undetermined")
-    assert "leave it open" in claims.section(entry, [values])
+    assert "leaves it open" in claims.section(entry, [values])
 
 
 def test_a_verdict_without_its_sentence_is_an_error():
