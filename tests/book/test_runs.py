@@ -63,10 +63,9 @@ def test_what_a_run_needs_comes_before_it_once(monkeypatch):
     fair = worlds.FairRetina(n_spins=5, missing_counts=(2,))
     assert runs.needed([fair, WORLD, fair]) == [fair.retina(), fair, WORLD]
     monkeypatch.setitem(runs.RECIPES, worlds.Retina, runs.Recipe(lambda *_: {"truth": np.array(7)}))
-    recipe = runs.RECIPES[worlds.FairRetina]
-    monkeypatch.setitem(
-        runs.RECIPES, worlds.FairRetina, recipe._replace(compute=lambda world, bar, one: {"a": one["truth"]})
-    )
+    needs = runs.RECIPES[worlds.FairRetina].needs
+    recipe = runs.Recipe(lambda world, bar, one: {"a": one["truth"]}, needs=needs)
+    monkeypatch.setitem(runs.RECIPES, worlds.FairRetina, recipe)
     assert runs.run(fair)["a"] == 7
     assert store.find(plain(fair.retina())) is not None
 
