@@ -14,7 +14,7 @@
 # # Figure 13: when to stop on the retina
 #
 # **The thesis claims:** *On real data, too, the energy variance of the generated samples falls during training, and
-# the point where it meets that of the test samples is where to stop.* {verdict}`7`
+# the point where it meets that of the test samples is where to stop.* {cite}`lim2024thesis` {verdict}`7`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
@@ -137,7 +137,7 @@ axes[0, 1].set(title="copies of observed samples", ylabel="share (%)")
 axes[1, 0].set(title="prediction of each neuron", ylabel="PL (nats per sample)")
 axes[1, 1].set(title="recovery, all silent at 0", ylabel="accuracy (points)")
 training_axis(axes.flat)
-_ = axes[0, 0].legend(), axes[1, 0].legend()
+_ = axes[0, 0].legend(), axes[1, 0].legend(loc=(0.6, 0.62))
 
 # %% [markdown]
 # **The witnesses disagree.** The loss on test samples is lowest after {glue:text}`fig13_best_loss:s` iterations, seed
@@ -171,7 +171,7 @@ source(monitors.checkpoints, monitors.measure, scores_of)
 #
 # ## The numbers
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 means = [*losses, predicted, filled, copies]
 rows = []
 for k, n in enumerate(iterations):
