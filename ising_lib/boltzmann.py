@@ -89,9 +89,9 @@ def fit(
         before, of_chains, products = replica.spins, 0.0, 0.0
         for _ in range(n_rounds):
             replica.sweep(thin)
-            features = _features(replica.spins)  # (C, L)
-            of_chains = of_chains + features / n_rounds
-            products = products + (0 if settled else features.T @ features)
+            drawn = _features(replica.spins)  # (C, L)
+            of_chains = of_chains + drawn / n_rounds
+            products = products + (0 if settled else drawn.T @ drawn)
         found = of_chains.mean(0, dtype=np.float64)
         if not settled:
             curvature = products / n_draws - np.outer(found, found) + np.diag(penalty + 1 / n_draws)
@@ -113,7 +113,7 @@ def fit(
 
 
 def _features(spins):
-    """σ_i, then σ_i σ_j for i < j, of each sample, (n, L) float32."""
+    """O(σ) of each sample: σ_i, then σ_i σ_j for i < j, (n, L) float32."""
     first, second = np.triu_indices(spins.shape[1], 1)
     return np.concatenate([spins, spins[:, first] * spins[:, second]], axis=1, dtype=np.float32)
 

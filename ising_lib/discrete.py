@@ -27,13 +27,7 @@ from ising_lib import _checks, _regression
 
 @dataclass(frozen=True, eq=False)
 class DiscreteDiffusion:
-    """What undoes each visit.
-
-    Attributes:
-        fields: b, (C, M).
-        weights: W, (C, M, M): how spin i, visited in cycle c, depends on the others.
-        ridge: λ of the regressions.
-    """
+    """What undoes each visit: b (C, M) and W (C, M, M) of its regression, and the λ of all."""
 
     fields: np.ndarray
     weights: np.ndarray
@@ -81,16 +75,7 @@ def fit(spins, n_cycles, rng, *, ridge="auto", loss="logistic"):
 
 
 def sample(model, n_samples, rng):
-    """Undo the visits from the last to the first, from fair coins.
-
-    Args:
-        model: what undoes each visit.
-        n_samples: N, independent.
-        rng: stream of the coins and of the spins redrawn.
-
-    Returns:
-        numpy.ndarray: (N, M) int8 of ±1.
-    """
+    """Undo the visits from last to first, starting from fair coins: N independent samples, (N, M) int8."""
     _checks.instance("model", model, DiscreteDiffusion)
     _checks.count("n_samples", n_samples)
     _checks.generator("rng", rng)
@@ -104,17 +89,10 @@ def sample(model, n_samples, rng):
 
 
 def log_likelihood(model, spins):
-    """log p(σ) = Σ_i log q(σ_i | σ_{i+1} … σ_M) of each sample, in nats: exact, for one cycle.
-
-    Args:
-        model: of one cycle.
-        spins: (N, M) of ±1.
-
-    Returns:
-        numpy.ndarray: (N,).
+    """log p(σ) = Σ_i log q(σ_i | σ_{i+1} … σ_M) of each sample (N, M), in nats, (N,): exact.
 
     Raises:
-        ValueError: more than one cycle: then p is a sum over all that the noise may have done.
+        ValueError: the model has more than one cycle: then p is a sum over all that the noise may have done.
     """
     _checks.instance("model", model, DiscreteDiffusion)
     _checks.count("number of cycles", len(model.fields), maximum=1)

@@ -65,14 +65,10 @@ def log_rise(spins, ridge=0.0):
     The Erasure Machine is its relative for whole configurations.
 
     Args:
-        spins: (N, M) of ±1.
-        ridge: λ ≥ 0.
+        spins, ridge: as in ``pseudolikelihood``, which also raises the same errors.
 
     Returns:
         Estimate
-
-    Raises:
-        ValueError, NotConverged: as ``pseudolikelihood``.
     """
     return _nodewise(spins, ridge, None, "screening")
 
@@ -118,9 +114,6 @@ def tap(spins):
 
         (C⁻¹)_ij = −J_ij − 2 J_ij² m_i m_j,
         h_i = artanh m_i − Σ_j J_ij m_j + m_i Σ_j J_ij² (1 − m_j²).
-
-    Args:
-        spins: (N, M) of ±1, N well above M.
 
     Returns:
         Estimate
@@ -254,34 +247,27 @@ def van_trees(models, n_samples, coupling_scale=1.0, field_scale=1.0, *, rng=Non
         numpy.ndarray: (L,) mean squared errors, fields first.
     """
     _checks.count("n_samples", n_samples)
-    _checks.count("number of models", len(models))
-    scales = [
-        _checks.real(name, value, 0.0, open_interval=True)
-        for name, value in (("field_scale", field_scale), ("coupling_scale", coupling_scale))
-    ]
+    _checks.real("coupling_scale", coupling_scale, 0.0, open_interval=True)
+    _checks.real("field_scale", field_scale, 0.0, open_interval=True)
     fisher = np.mean([_fisher(model, rng, n_draws) for model in models], axis=0)
     n_spins = models[0].n_spins
-    precision = n_spins / np.repeat(scales, [n_spins, len(fisher) - n_spins]) ** 2
-    return np.diag(np.linalg.inv(n_samples * fisher + np.diag(precision)))
+    scales = np.where(np.arange(len(fisher)) < n_spins, field_scale, coupling_scale)
+    return np.diag(np.linalg.inv(n_samples * fisher + np.diag(n_spins / scales**2)))
 
 
 def _fisher(model, rng, n_draws):
     """F = Cov(O) of one sample, (L, L)."""
     _checks.instance("model", model, IsingModel)
-    upper = np.triu_indices(model.n_spins, 1)
-    n_parameters = model.n_spins + upper[0].size
     if rng is None:
         _checks.count("number of spins (without rng)", model.n_spins, maximum=13)
         states, weights = exact.configurations(model.n_spins), exact.probabilities(model)
     else:
-        _checks.count("n_draws", n_draws, minimum=n_parameters + 1)  # fewer leave F without an inverse
+        _checks.count("n_draws", n_draws, minimum=model.to_vector().size + 1)  # fewer leave F no inverse
         states = sampling.sample(model, n_draws, rng=rng)
         weights = np.full(len(states), 1 / len(states))
-    mean, second = np.zeros(n_parameters), np.zeros((n_parameters, n_parameters))
+    mean, second = 0.0, 0.0
     for start in range(0, len(states), 4096):
-        block = states[start : start + 4096].astype(np.float64)
-        features = np.concatenate([block, block[:, upper[0]] * block[:, upper[1]]], axis=1)  # (≤ 4096, L)
-        weighted = weights[start : start + 4096, None] * features
-        mean += weighted.sum(0)
-        second += weighted.T @ features
+        block = boltzmann._features(states[start : start + 4096]).astype(np.float64)  # (≤ 4096, L)
+        weighted = weights[start : start + 4096, None] * block
+        mean, second = mean + weighted.sum(0), second + weighted.T @ block
     return second - np.outer(mean, mean)

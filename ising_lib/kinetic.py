@@ -16,12 +16,7 @@ from ising_lib import _checks, _regression
 
 @dataclass(frozen=True, eq=False)
 class KineticModel:
-    """What the spins do next.
-
-    Args:
-        fields: h, (M,).
-        weights: W, (M, M); W_ij is the effect of spin j on spin i one step later.
-    """
+    """h (M,) and W (M, M): W_ij is the effect of spin j on spin i one step later."""
 
     fields: np.ndarray
     weights: np.ndarray
@@ -50,9 +45,7 @@ def simulate(model, n_steps, *, rng, start=None):
     """Follow the dynamics: σ(0), σ(1), …, σ(n_steps), one row each.
 
     Args:
-        model: h and W.
-        n_steps: steps after the start.
-        rng: stream of the spins.
+        model, n_steps, rng: the dynamics, steps after the start, stream of the spins.
         start: σ(0), (M,) of ±1; fair coins if not given.
 
     Returns:
@@ -106,7 +99,7 @@ def cramer_rao(model, before):
 
     Args:
         model: the truth.
-        before: (N, M) of ±1, N well above M.
+        before: the states, (N, M) of ±1, N well above M.
 
     Returns:
         tuple: the bounds of h (M,) and of W (M, M).

@@ -43,23 +43,21 @@ def sample(
 ):
     """Draw N equilibrium configurations of p(σ | h, J)  (thesis Eq. 1, Sec. 3.1).
 
-    ``n_chains`` independent chains start from random spins, forget them during ``burn_in`` sweeps,
-    and give one sample each every ``thin`` sweeps.  With ``n_temperatures`` > 1 each chain is a ladder
-    of replicas between ``hottest`` and 1 that exchange neighbours (parallel tempering), as strong
-    couplings need, g ≳ 1.5.
+    ``n_chains`` independent chains start from random spins, forget them during ``burn_in`` sweeps, and give
+    one sample each every ``thin`` sweeps.  With ``n_temperatures`` > 1 each chain is a ladder of replicas
+    between ``hottest`` and 1 that exchange neighbours (parallel tempering), as strong couplings need,
+    g ≳ 1.5.
 
-    The chains are checked, not trusted: after burn-in, the overlap of each chain with itself one
-    thinning interval later may exceed the overlap of independent chains by no more than
-    ``max_overlap``, plus four standard errors.  Energies would not do: they look decorrelated while a
-    chain is frozen.
+    The chains are checked, not trusted: after burn-in, the overlap of each chain with itself one thinning
+    interval later may exceed that of independent chains by no more than ``max_overlap``, plus four standard
+    errors.  Energies would not do: they look decorrelated while a chain is frozen.
 
     Args:
-        model: the law to sample.
+        model: the distribution to sample.
         n_samples: N.
         rng: stream for the starting spins and for the seeds of the chains' own generators.
         n_chains: independent chains, at least 256 so that the check is sharp.
-        burn_in: sweeps before the first sample.
-        thin: sweeps between two samples of a chain.
+        burn_in, thin: sweeps before the first sample, and between two samples of a chain.
         n_temperatures: replicas per chain; 1 is the plain heat bath. "auto" begins with that; if it does
             not mix, that is logged as a warning, and all is drawn anew with 10.
         hottest: inverse temperature of the hottest replica, in (0, 1).
@@ -77,18 +75,15 @@ def sample(
     _checks.count("n_chains", n_chains, minimum=256)
     _checks.count("burn_in", burn_in)
     _checks.count("thin", thin)
-    if isinstance(n_temperatures, str):
-        _checks.choice("n_temperatures", n_temperatures, ("auto",))
-    else:
-        _checks.count("n_temperatures", n_temperatures)
+    first = 1 if n_temperatures == "auto" else _checks.count("n_temperatures", n_temperatures)
     _checks.real("hottest", hottest, 0.0, 1.0, open_interval=True)
     _checks.real("max_overlap", max_overlap, 0.0, 1.0, open_interval=True)
     settings = model, n_samples, rng, n_chains, burn_in, thin, hottest, max_overlap
-    if n_temperatures != "auto":
-        return _draw(*settings, n_temperatures)
     try:
-        return _draw(*settings, 1)
+        return _draw(*settings, first)
     except NotMixed as error:
+        if n_temperatures != "auto":
+            raise
         log.warning("%s. Drawing anew by parallel tempering with %d temperatures", error, _LADDER)
     return _draw(*settings, _LADDER)
 
@@ -117,12 +112,9 @@ def resample_pool(model, n_samples, *, rng, pool_factor=30):
 
     Args:
         model: whose weights exp(−H) they are.
-        n_samples: N, drawn with replacement.
+        n_samples: N, drawn with replacement; int8 of ±1 are returned, (N, M).
         rng: stream of the pool and of the draws.
         pool_factor: size of the pool in units of N.
-
-    Returns:
-        numpy.ndarray: (N, M) int8 of ±1.
     """
     _checks.instance("model", model, IsingModel)
     _checks.count("n_samples", n_samples)
@@ -218,10 +210,7 @@ def _exchange(replicas, ladder, rng):
         swap = np.log(rng.random(gain.shape)) < gain  # (R,)
         first, second = replicas[a].state, replicas[a + 1].state
         first[:, swap], second[:, swap] = second[:, swap], first[:, swap]
-        energies[a], energies[a + 1] = (
-            np.where(swap, energies[a + 1], energies[a]),
-            np.where(swap, energies[a], energies[a + 1]),
-        )
+        energies[a + 1] = np.where(swap, energies[a], energies[a + 1])  # what the next pair compares
 
 
 def heat_bath_probability(local_field):
@@ -268,12 +257,8 @@ def _sweep(state, fields, couplings, seeds, n_sweeps, local, uniform):
         for i in range(n_spins):
             local[:] = fields[i]
             for j in range(0, couplings.shape[1], 4):  # four at a time: fewer trips to memory
-                c0, c1, c2, c3 = (
-                    couplings[i, j],
-                    couplings[i, j + 1],
-                    couplings[i, j + 2],
-                    couplings[i, j + 3],
-                )
+                c0, c1 = couplings[i, j], couplings[i, j + 1]
+                c2, c3 = couplings[i, j + 2], couplings[i, j + 3]
                 s0, s1, s2, s3 = state[j], state[j + 1], state[j + 2], state[j + 3]
                 for c in range(n_chains):
                     local[c] += c0 * s0[c] + c1 * s1[c] + c2 * s2[c] + c3 * s3[c]
@@ -291,9 +276,8 @@ def _uniform(first, second, out):
     for c in range(out.size):
         a, b = first[c], second[c]
         bits = np.uint32(a * np.uint32(0x9E3779BB))
-        out[c] = np.float32(np.int32(bits >> np.uint32(8)) - 8388608) * np.float32(2.0**-23) + np.float32(
-            2.0**-24
-        )
+        centred = np.float32(np.int32(bits >> np.uint32(8)) - 8388608)
+        out[c] = centred * np.float32(2.0**-23) + np.float32(2.0**-24)
         b = np.uint32(b ^ a)
         a = np.uint32(np.uint32(a << np.uint32(26)) | (a >> np.uint32(6)))
         first[c] = np.uint32(a ^ b ^ np.uint32(b << np.uint32(9)))
