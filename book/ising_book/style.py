@@ -410,50 +410,6 @@ def by_seed(ax, x, gains, role, seeds):
     return ax
 
 
-def calibration(ax, said, happened, low, high, role, label=None):
-    """How often it happened against the probability that was said; the odds of both are logarithmic.
-
-    Args:
-        ax: where to draw.
-        said, happened, low, high: (B,), from ``metrics.calibration``.
-        role: who said it.
-        label: for the legend; the role by default.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
-    """
-    ax.plot(said, happened, label=label or role, **_look(role))
-    ax.vlines(said, low, high, color=COLOURS[role], linewidth=1.0)
-    ax.set(xscale="logit", yscale="logit")
-    return ax
-
-
-def ratios(ax, values, lost, rows, columns, limit):
-    """Ratios in a table of colours: below 1 purple, 1 white, above 1 orange; crosses where some were lost.
-
-    Args:
-        ax: where to draw.
-        values: (R, C), NaN left grey.
-        lost: (R, C) bool, marked by crosses.
-        rows, columns: R and C labels, the first row at the bottom.
-        limit: the ratio of the full orange; 1/limit is full purple.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
-    """
-    norm = mpl.colors.LogNorm(1 / limit, limit)
-    image = ax.imshow(values, cmap="PuOr_r", norm=norm, aspect="auto", origin="lower")
-    ax.set_facecolor("0.8")
-    y, x = np.nonzero(lost)
-    ax.plot(x, y, "x", color=COLOURS["truth"], markersize=6)
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set_xticks(range(len(columns)), columns)
-    ticks = np.geomspace(1 / limit, limit, 5)
-    bar = ax.figure.colorbar(image, ax=ax, ticks=ticks, format="%.2g")
-    bar.ax.minorticks_off()
-    return ax
-
-
 def plain_decades(ax):
     """Make the vertical axis logarithmic, with the labels 1, 2, 5, 10, …: for a range of few decades."""
     ax.set_yscale("log")

@@ -141,31 +141,6 @@ def test_by_seed_takes_intervals_that_are_not_symmetric():
     np.testing.assert_allclose(bars.get_segments(), [[[3, 0.5], [3, 1.2]]])
 
 
-def test_calibration_shows_shares_against_what_was_said():
-    said, happened, low, high = [0.1, 0.5], [0.2, 0.4], [0.15, 0.3], [0.3, 0.5]
-    ax = style.calibration(axes(), said, happened, low, high, "rival", "PLM")
-    [line], [bars] = ax.lines, ax.collections
-    np.testing.assert_array_equal(line.get_xydata(), [[0.1, 0.2], [0.5, 0.4]])
-    np.testing.assert_array_equal(bars.get_segments(), [[[0.1, 0.15], [0.1, 0.3]], [[0.5, 0.3], [0.5, 0.5]]])
-    assert (ax.get_xscale(), ax.get_yscale()) == ("logit", "logit")
-    assert ax.get_legend_handles_labels()[1] == ["PLM"]
-    with pytest.raises(ValueError, match="role must be one of"):
-        style.calibration(axes(), said, happened, low, high, "nobody")
-
-
-def test_ratios_are_white_at_one_and_crossed_where_lost():
-    values, lost = np.array([[0.25, 1.0], [4.0, np.nan]]), np.array([[False, True], [False, True]])
-    ax = style.ratios(axes(), values, lost, ["low", "high"], ["left", "right"], limit=4)
-    [image], [crosses] = ax.images, ax.lines
-    colours = image.to_rgba(image.get_array())
-    assert colours[0, 1, :3].min() > 0.95, "1 is white"
-    assert colours[0, 0, 2] > colours[0, 0, 0], "below 1 is purple"
-    assert colours[1, 0, 0] > colours[1, 0, 2], "above 1 is orange"
-    assert np.ma.getmaskarray(image.get_array())[1, 1]
-    np.testing.assert_array_equal(crosses.get_xydata(), [[1, 0], [1, 1]])
-    assert ax.get_ylim() == (-0.5, 1.5), "the first row is at the bottom"
-
-
 def test_plain_decades_are_labelled_in_plain_numbers():
     ax = axes()
     ax.plot([0, 1], [0.9, 7])
