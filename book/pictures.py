@@ -1,7 +1,6 @@
 """The pictures of the chapters, computed: ``python book/pictures.py`` writes them all as SVG.
 
-Their ground is transparent, their axes grey and their colours of middling lightness: one file serves the
-light and the dark theme.
+Colours and style are the book's; black becomes the colour of the page's text, in light and in dark.
 """
 
 import sys
@@ -9,37 +8,23 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import torch
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from ising_book import style
 from ising_lib import ddpm, erasure, exact, ising, sampling, stopping
 
 FOLDER = Path(__file__).parent / "_static" / "chapters"
-GREY = "#808080"
-COLOURS = {"model": "#0077BB", "data": "#D55E00", "noise": GREY, "other": "#009E73", "second": "#CC79A7"}
-STYLE = {
-    "svg.fonttype": "path",
-    "svg.hashsalt": "chapters",  # equal input, equal file
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "mathtext.fontset": "dejavusans",
-} | dict.fromkeys(
-    ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color"), GREY
-)
+COLOURS = style.COLOURS
+BLACK, GREY = COLOURS["truth"], COLOURS["baseline"]
 
 
 def panels(n_columns=2, height=2.9, n_rows=1, **settings):
     """A figure as wide as the page's text, and its axes."""
-    figure = Figure(figsize=(7.4, height), layout="constrained", facecolor="none")
+    figure = Figure(figsize=(7.4, height))
     FigureCanvasSVG(figure)
-    axes = figure.subplots(n_rows, n_columns, **settings)
-    for ax in figure.axes:
-        ax.set_facecolor("none")
-    return figure, axes
+    return figure, figure.subplots(n_rows, n_columns, **settings)
 
 
 def likelihood():
@@ -48,14 +33,14 @@ def likelihood():
     h = np.linspace(-3, 5, 300)
     for ax, n_up, title in ((axes[0], 7, "7 of 10 samples are up"), (axes[1], 10, "all 10 samples are up")):
         mean = 2 * n_up / 10 - 1
-        ax.plot(h, mean * h - np.log(2 * np.cosh(h)), color=COLOURS["model"])
+        ax.plot(h, mean * h - np.log(2 * np.cosh(h)), color=BLACK)
         if n_up < 10:
             top = np.arctanh(mean)
-            ax.plot(top, mean * top - np.log(2 * np.cosh(top)), "o", color=COLOURS["data"])
+            ax.plot(top, mean * top - np.log(2 * np.cosh(top)), "o", color=COLOURS["observed"])
             ax.annotate("artanh 0.4", (top, -0.6), ha="center", va="bottom", xytext=(top, -0.4))
         else:
-            ax.axhline(0, color=COLOURS["data"], linestyle=":")
-            ax.annotate("never reached", (-2.9, 0.07), color=COLOURS["data"])
+            ax.axhline(0, color=COLOURS["observed"], linestyle=":")
+            ax.annotate("never reached", (-2.9, 0.07), color=COLOURS["observed"])
             ax.annotate("", (4.9, -0.35), (3.4, -0.35), arrowprops={"arrowstyle": "->", "color": GREY})
         ax.set(xlabel="field $h$", ylabel="log-likelihood of a sample", title=title, ylim=(-4, 0.4))
     return figure
@@ -76,12 +61,12 @@ def valleys():
         trace.append(replica.spins[0].mean())
         energies.append(ising.energy(model, replica.spins)[0])
     figure, axes = panels(3, 2.6, width_ratios=[1, 1.2, 1.2])
-    axes[0].plot(np.linspace(-1, 1, n_spins + 1), -np.log(shares), "o-", markersize=3, color=COLOURS["model"])
+    axes[0].plot(np.linspace(-1, 1, n_spins + 1), -np.log(shares), "o-", markersize=3, color=BLACK)
     axes[0].set(xlabel="mean spin", ylabel=r"$-\log$ probability", title="two valleys")
-    axes[1].plot(trace, color=COLOURS["data"])
+    axes[1].plot(trace, color=COLOURS["observed"])
     axes[1].axhline(0, color=GREY, linestyle=":", linewidth=1)
     axes[1].set(xlabel="sweep", ylabel="mean spin", ylim=(-1.1, 1.1), title="one chain: stuck")
-    axes[2].plot(energies, color=COLOURS["other"])
+    axes[2].plot(energies, color=COLOURS["observed"])
     axes[2].set(xlabel="sweep", ylabel="energy", title="its energy: lively")
     return figure
 
@@ -100,14 +85,19 @@ def erasing():
         weights = np.exp((1 - epsilon) * energies)
         settings = {"bins": bins, "density": True}
         ax.hist(
-            energies, weights=weights, color=COLOURS["data"], alpha=0.45, label="data, reweighted", **settings
+            energies,
+            weights=weights,
+            color=COLOURS["observed"],
+            alpha=0.45,
+            label="data, reweighted",
+            **settings,
         )
         p = exact.probabilities(model.at(epsilon))
         ax.hist(
             all_energies,
             weights=p,
             histtype="step",
-            color=COLOURS["model"],
+            color=BLACK,
             label=r"$p_\epsilon$",
             **settings,
         )
@@ -125,9 +115,9 @@ def bias_and_variance():
     exec(compile(code, "erasure_machine.md", "exec"), found)  # noqa: S102
     figure, ax = panels(1)
     for name, line, role, label in (
-        ("error", "-", "model", "error"),
-        ("variance", ":", "data", "variance"),
-        ("bias", "--", "other", "bias²"),
+        ("error", "-", "error", "error"),
+        ("variance", ":", "truth", "variance"),
+        ("bias", "--", "truth", "bias²"),
     ):
         ax.plot(
             found["epsilons"], found[name], line, marker="o", markersize=4, color=COLOURS[role], label=label
@@ -139,8 +129,6 @@ def bias_and_variance():
 
 def exact_network(model, schedule):
     """The best network of a small model, Eq. (T.10), by enumeration: a torch module for ``ddpm.sample``."""
-    import torch
-
     states = torch.tensor(exact.configurations(model.n_spins), dtype=torch.float32)
     log_p = torch.tensor(np.log(exact.probabilities(model)), dtype=torch.float32)
     kept_of = torch.tensor(schedule.alphas_bar, dtype=torch.float32)
@@ -172,7 +160,7 @@ def chain():
     backward = dict(zip(steps.tolist(), states, strict=True))
     figure, axes = panels(5, 3.4, 2, sharex=True, sharey=True)
     for column, t in enumerate(times):
-        for row, (points, role) in enumerate(((forward[t], "model"), (backward[t], "data"))):
+        for row, (points, role) in enumerate(((forward[t], "observed"), (backward[t], "augmented"))):
             jitter = 0.05 * np.random.default_rng(2).normal(size=(120, 2)) if t == 0 else 0
             ax = axes[row, column]
             ax.plot(*(points + jitter).T, ".", markersize=3, alpha=0.6, color=COLOURS[role])
@@ -195,7 +183,7 @@ def schedule():
         (axes[1], t, kept / (1 - kept), r"$\kappa_t$: signal over noise"),
         (axes[2], t[1:], gamma, r"$\gamma_t$: weight in the bound"),
     ):
-        ax.plot(x, y, color=COLOURS["model"])
+        ax.plot(x, y, color=BLACK)
         ax.set(xlabel="$t$", title=name)
     axes[1].axhline(1, color=GREY, linestyle=":", linewidth=1)
     axes[1].set_yscale("log")
@@ -220,8 +208,8 @@ def one_spin():
     for ax, t in zip(axes, (40, 100, 250, 500, 1000), strict=True):
         kept = noise.alphas_bar[t - 1]
         values, _ = density(x, kept, 0.7)
-        ax.fill_between(x, values, color=COLOURS["model"], alpha=0.3, linewidth=0)
-        ax.plot(x, values, color=COLOURS["model"])
+        ax.fill_between(x, values, color=COLOURS["test"], alpha=0.3, linewidth=0)
+        ax.plot(x, values, color=BLACK)
         ax.set(
             title=f"$t$ = {t:,}\n"
             + rf"$\bar\alpha_t$ = {np.format_float_positional(kept, 2, fractional=False)}",
@@ -239,10 +227,10 @@ def humps():
     figure, axes = panels(3, 3.4, 2, sharex=True, sharey="row")
     for column, kept in enumerate((0.8, 0.5, 0.2)):
         values, score = density(x, kept, 0.5)
-        axes[0, column].plot(x, values, color=COLOURS["model"])
+        axes[0, column].plot(x, values, color=BLACK)
         axes[0, column].set_title(rf"$\bar\alpha_t$ = {kept}")
         axes[1, column].axhline(0, color=GREY, linestyle=":", linewidth=1)
-        axes[1, column].plot(x, score, color=COLOURS["data"])
+        axes[1, column].plot(x, score, color=COLOURS["denoiser"])
         axes[1, column].set_xlabel(r"$\sigma_t$")
     axes[0, 0].set(ylabel="density $q_t$", yticks=[])
     axes[1, 0].set(ylabel="score $s_t$", ylim=(-4, 4))
@@ -262,10 +250,11 @@ def fields():
         guesses.append(guess)
         y = y + gain * guess + np.sqrt(gain) * rng.normal(size=y.shape)
     guesses = np.array(guesses)  # (steps, runs, spins)
+    runs = [COLOURS[role] for role in ("observed", "augmented", "error", "rival", "corrected", "denoiser")]
     figure, axes = panels(2, 2.7, sharey=True)
     for spin, ax in enumerate(axes):
         for run in range(6):
-            ax.plot(kappa[1::8], guesses[::8, run, spin], linewidth=1, color=list(COLOURS.values())[run % 5])
+            ax.plot(kappa[1::8], guesses[::8, run, spin], linewidth=1, color=runs[run])
         ax.set(xscale="log", xlim=(1e-2, 12), xlabel=r"clock $\kappa$", ylim=(-1.1, 1.1))
         ax.set_title("first spin" if spin == 0 else "second spin, coupled to it")
     axes[0].set_ylabel(r"guess $\hat\sigma_0$")
@@ -289,8 +278,8 @@ def rulers():
         for b in beta:
             p = exact.probabilities(truth.at(b))
             variance.append(p @ energies**2 - (p @ energies) ** 2)
-        ax.plot(beta, variance, color=COLOURS["model"])
-        for spins, role, name in ((test, "other", "test samples"), (observed, "data", "observed samples")):
+        ax.plot(beta, variance, color=BLACK)
+        for spins, role, name in ((test, "test", "test samples"), (observed, "observed", "observed samples")):
             ax.axhline(
                 stopping.energy_variance(spins, ruler), color=COLOURS[role], linestyle="--", label=name
             )
@@ -312,7 +301,8 @@ PICTURES = {
 
 def draw(name, folder=FOLDER):
     """Compute one picture and write it."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context():
+        style.use_style()
         figure = PICTURES[name]()
         figure.savefig(Path(folder) / f"{name}.svg", transparent=True, metadata={"Date": None})
     return figure
