@@ -257,6 +257,11 @@ def test_field_denoisers_by_the_numbers():
     assert sum(p.numel() for p in network.parameters()) == 1648
     assert network.couplings().diagonal().abs().max() == 0
     assert network.step_law.sum().item() == pytest.approx(1, abs=1e-5)
+    below = 1 - network.step_law.cumsum(0)[1:].numpy()  # p(r_t < r): linear in log r between the ratios used
+    kept = ddpm.NoiseSchedule.linear(1000).alphas_bar
+    ratio, (low, high) = kept / (1 - kept), network.RATIOS
+    line = np.log(ratio / low) / np.log(high / low)
+    np.testing.assert_allclose(below, line.clip(0, 1), atol=0.01)  # a step is up to 0.5 % of the whole
     for other in (ddpm.NoiseSchedule.cosine(1000), ddpm.NoiseSchedule.linear(500)):
         with pytest.raises(ValueError, match=r"schedule must be NoiseSchedule.linear\(1000\)"):
             ddpm.sample(network, other, 3, rng=rng)

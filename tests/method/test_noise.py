@@ -38,7 +38,10 @@ def test_signal_only_ever_fades(make):
     np.testing.assert_allclose(kept[1:] / kept[:-1], schedule.alphas[1:], rtol=1e-12)
 
 
-@pytest.mark.parametrize("schedule", [NoiseSchedule.linear(50), NoiseSchedule.linear()])
+LATE = NoiseSchedule(np.append(np.full(48, 1e-4), [0.5, 0.5]))  # nearly all angles lie between its last steps
+
+
+@pytest.mark.parametrize("schedule", [NoiseSchedule.linear(50), NoiseSchedule.linear(), LATE])
 def test_subsequence_starts_from_pure_noise_and_takes_no_step_twice(schedule):
     for n_steps in [2, 3, 10, 37, 49, 50]:
         steps = schedule.subsequence(n_steps)
