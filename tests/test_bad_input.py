@@ -151,7 +151,7 @@ def test_the_call_itself_works(row):
 RECORD, ERROR = "holds what its maker gives, and checks nothing", "is an error"
 INNER = "is called with what another function has checked"
 MODULES = {  # modules whose public functions take what others have checked, but for those with rows
-    **dict.fromkeys(("walk", "monitors", "extensions", "provenance", "claims", "report", "own_fit"), INNER),
+    **dict.fromkeys(("walk", "monitors", "extensions", "provenance", "claims", "reading"), INNER),
     "style": "draws arrays of the notebooks; what does not fit together, matplotlib refuses",
     "doctor": "takes nothing that could be wrong",
     "cli": "has its own table, COMMANDS",
@@ -163,9 +163,33 @@ EXEMPT = {
     "metrics.compare": "hands on to confusion and accuracy_gain",
     **dict.fromkeys(("checkpoints.Training", "boltzmann.BoltzmannFit", "discrete.DiscreteDiffusion"), RECORD),
     **dict.fromkeys(
-        ("datasets.DatasetNotFound", "erasure.NotConverged", "sampling.NotMixed", "own_data.Unusable"), ERROR
+        ("datasets.DatasetNotFound", "erasure.NotConverged", "sampling.NotMixed", "reading.Unusable"), ERROR
     ),
     **dict.fromkeys(("ising.split_vector", "ising.block_energy", "ising.energies", "ising.blocks"), INNER),
+    **dict.fromkeys(
+        [
+            f"own_data.{name}"
+            for name in [
+                "complete",
+                "draw",
+                "standard_errors",
+                "without_errors",
+                "hold_out",
+                "independent",
+                "prediction",
+                "moments",
+                "activity",
+                "reproduction",
+                "verdict",
+                "edges",
+                "write",
+                "claim",
+                "aside",
+            ]
+        ],
+        INNER,
+    ),
+    "execute.alone": INNER,
     **dict.fromkeys(("checkpoints.digest", "runs.needed"), INNER),
     **dict.fromkeys(("execute.stable", "execute.picture", "execute.figures_of"), INNER),
     **dict.fromkeys(

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -165,11 +164,18 @@ def pdf(
     epilog=_examples("ising-book infer spikes.csv", "ising-book infer spikes.mat --name bint --augment")
 )
 def infer(
-    data: Annotated[Path, typer.Argument(help="samples × spins of 0/1 or ±1: .csv, .npy, .npz or .mat")],
+    data: Annotated[Path, typer.Argument(help="samples × spins of two values: .csv, .npy, .mat, …")],
     augment: Annotated[bool, typer.Option("--augment", help="also by samples of a diffusion model")] = False,
     out: Annotated[Path | None, typer.Option(help="folder of the report [DATA_inferred]")] = None,
     name: Annotated[str | None, typer.Option(help="the array, if the file holds several")] = None,
     transpose: Annotated[bool, typer.Option("--transpose", help="rows are spins, columns samples")] = False,
+    axis: Annotated[int | None, typer.Option(help="which of 3 dimensions holds the spins: 1, 2 or 3")] = None,
+    columns: Annotated[list[str] | None, typer.Option(help="use these alone: names or numbers")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="leave these out: names or numbers")] = None,
+    index: Annotated[str | None, typer.Option(help="the column that names the samples")] = None,
+    weights: Annotated[str | None, typer.Option(help="the column that says how often each occurred")] = None,
+    missing: Annotated[list[str] | None, typer.Option(help="what stands for a missing value")] = None,
+    threshold: Annotated[float | None, typer.Option(help="values above it are +1, others -1")] = None,
     seed: Annotated[int, typer.Option(help="of everything random")] = 0,
     iterations: Annotated[int | None, typer.Option(help="updates of the diffusion model [6000]")] = None,
     samples: Annotated[int | None, typer.Option(help="samples drawn from it [100000]")] = None,
@@ -180,35 +186,75 @@ def infer(
     from ising_lib import _checks
 
     out = out or Path(f"{data.stem}_inferred")
+    options = {"name": name, "transpose": transpose, "axis": axis, "columns": columns, "drop": drop}
+    options |= {"index": index, "weights": weights, "missing": missing, "threshold": threshold}
+    options = {option: value for option, value in options.items() if value not in (None, False, [])}
     try:
-        found = own_data.load(data, name, transpose=transpose)
-        from ising_book import own_fit, provenance, report
-
+        own_data.load(data, **options)
         _checks.count("--seed", seed, minimum=0)
-        sizes = {"n_iterations": iterations, "n_samples": samples}
-        sizes = {name: size for name, size in sizes.items() if size is not None}
-        if sizes and not augment:
+        if (iterations or samples) is not None and not augment:
             raise ValueError("--iterations and --samples belong to --augment, which is not given")
-        augmentation = own_fit.Augmentation(**sizes) if augment else None
-        report.claim(out, force=force)
+        sizes = {"n_iterations": 6000 if iterations is None else iterations}
+        sizes["n_samples"] = 100_000 if samples is None else samples
+        _checks.count("--iterations", sizes["n_iterations"])
+        _checks.count("--samples", sizes["n_samples"], minimum=own_data.MIN_SAMPLES)
+        own_data.claim(out, force=force)
     except (ValueError, OSError) as error:
         _refuse(str(error))
-    for sentence in found.findings:
-        typer.echo(sentence)
-    begun, code, core = datetime.now(UTC), provenance.commit(), time.process_time()
-    inference = own_fit.infer(found, seed=seed, augmentation=augmentation)
-    taken = (datetime.now(UTC) - begun).total_seconds(), time.process_time() - core
-    given = {"--name": name, "--seed": seed, "--out": out}
+    given = {f"--{option}": value for option, value in options.items()} | {"--seed": seed, "--out": out}
     if augment:
-        given |= {"--iterations": augmentation.n_iterations, "--samples": augmentation.n_samples}
-    command = ["ising-book", "infer", str(data), *["--augment"] * augment, *["--transpose"] * transpose]
-    command += [str(part) for option, value in given.items() if value is not None for part in (option, value)]
-    made = provenance.record(code, own_fit.precision(augment), begun, *taken)
-    contents = report.files(inference, command, made)
-    report.write(out, contents)
-    for sentence in (*inference.notes, report.verdict(own_fit.summary(inference))):
+        given |= {"--augment": True, "--iterations": sizes["n_iterations"], "--samples": sizes["n_samples"]}
+    command = ["ising-book", "infer", str(data)]
+    for option, value in given.items():
+        several = value if isinstance(value, list) else [value]
+        command += [part for one in several for part in ([option] if one is True else [option, str(one)])]
+    values = {"path": str(data.absolute()), "options": options, "seed": seed, "augment": augment, **sizes}
+    found = _inferred(command, out, values)
+    for sentence in (*found["verdict"], *found["data"]["findings"], *found["notes"]):
         typer.echo(sentence)
-    typer.echo(f"The report: {out / report.PAGE}")
+    typer.echo(f"The report: {out / own_data.PAGE}")
+
+
+def _inferred(command, out, values):
+    """Execute the notebook on a reader's data, and put its report into ``out``; what run.json holds."""
+    import hashlib
+    import shlex
+
+    import papermill
+
+    from ising_book import execute, own_data, provenance
+
+    begun, code = datetime.now(UTC), provenance.commit()
+    with own_data.aside(out) as folder:
+        executed = folder / "executed.ipynb"
+        try:
+            values["folder"] = str(folder.absolute())
+            notebook = execute.execute(execute.YOUR_DATA, executed, values, progress=sys.stderr.isatty())
+        except papermill.PapermillExecutionError as error:
+            raise RuntimeError(f"{error.ename}: {error.evalue}") from None
+        executed.unlink()
+        found = json.loads((folder / own_data.RUN).read_bytes())
+        source, digest = found["data"]["file"], found["data"]["sha256"]
+        taken = (datetime.now(UTC) - begun).total_seconds()
+        made = provenance.record(code, "float64", begun, taken, taken)
+        page = execute.alone(
+            notebook,
+            f"Ising model of {source}",
+            f"sha256sum {shlex.quote(command[2])}  # {digest}\n{shlex.join(command)}",
+            "Equal seeds give equal parameters on the same machine. Written by ising_lib {ising_lib}, commit "
+            "{commit}, {started}, in {seconds} s on {machine}; Python {python}, NumPy {numpy}, PyTorch "
+            "{torch}.".format(**made),
+        )
+        (folder / own_data.PAGE).write_text(page, encoding="utf-8")
+        found = {"made_by": own_data.MADE_BY, "command": command, **found, "provenance": made}
+        found["sha256"] = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.iterdir()
+            if path.name != own_data.RUN
+        }
+        text = json.dumps(found, indent=1, ensure_ascii=False)
+        (folder / own_data.RUN).write_text(text, encoding="utf-8")
+    return found
 
 
 @app.command(epilog=_examples("ising-book doctor"))

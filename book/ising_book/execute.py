@@ -13,7 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import jinja2
 import jupytext
+import markupsafe
 import mathjax
 import nbconvert
 import nbformat
@@ -25,12 +27,14 @@ from ising_lib import _checks, _files
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
+YOUR_DATA = "your_data"
+_QUIET = ["--IPKernelApp.log_level=40"]  # errors; no warning that the kernel is reached over 127.0.0.1
 PICTURES = ROOT / "book" / "_static" / "figures"
 
 
 def names():
-    """All notebooks, by name."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "conftest")
+    """All notebooks of the book, by name; ``YOUR_DATA`` is executed for each file anew."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("conftest", YOUR_DATA))
 
 
 def full_name(short):
@@ -47,7 +51,7 @@ def presets():
 
 def source(name):
     """The notebook that NAME.py describes, without outputs; its cells' names never change."""
-    _checks.choice("name", name, names())
+    _checks.choice("name", name, [*names(), YOUR_DATA])
     notebook = jupytext.read(FOLDER / f"{name}.py", fmt="py:percent")
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
@@ -103,7 +107,9 @@ def execute(name, output, values=None, *, progress=True):
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".run-") as folder:
         plain, executed = (str(Path(folder) / file) for file in ("in.ipynb", "out.ipynb"))
         nbformat.write(source(name), plain)
-        papermill.execute_notebook(plain, executed, values, cwd=str(FOLDER), progress_bar=progress)
+        papermill.execute_notebook(
+            plain, executed, values, cwd=str(FOLDER), progress_bar=progress, extra_arguments=_QUIET
+        )
         notebook = stable(nbformat.read(executed, as_version=4))
         nbformat.write(notebook, plain)
         Path(plain).replace(output)
@@ -154,6 +160,63 @@ def write_page(notebook, path):
     """Write an executed notebook as one HTML page, aside and then renamed."""
     body, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
     _files.write(path, body.encode())
+
+
+_ALONE = """{%- extends 'basic/index.html.j2' -%}
+{% block input_group %}<details><summary>code</summary>{{ super() }}</details>{% endblock %}"""
+_FRAME = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+      content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{{ title }}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 58rem; margin: 2rem auto; padding: 0 1rem;
+       color: #222; background: #fff }
+img { max-width: 100% }
+table { border-collapse: collapse; display: block; overflow-x: auto }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ccc }
+th:first-child, td:first-child { text-align: left }
+pre { background: #f4f4f4; padding: .7rem; overflow-x: auto }
+summary { color: #767676; font-size: .8rem }
+</style>
+</head>
+<body>
+<h1>{{ title }}</h1>
+{{ body }}
+<h2>Repeat it</h2>
+<pre>{{ commands }}</pre>
+<p>{{ made }}</p>
+</body>
+</html>
+"""
+
+
+def alone(notebook, title, commands, made):
+    """An executed notebook as one page that runs no script and asks no server for anything.
+
+    Cells tagged "first" come first. Those tagged "parameters" or "injected-parameters", which name folders of
+    this machine, or "apart", are left out.
+
+    Args:
+        notebook: what it displays as HTML is taken as it is, so that the notebook escapes it.
+        title, commands, made: texts, which are escaped here.
+
+    Returns:
+        str: HTML.
+    """
+    exporter = nbconvert.HTMLExporter(
+        raw_template=_ALONE, exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True
+    )
+    notebook = nbformat.from_dict(notebook)
+    tags = [(cell, set(cell.metadata.get("tags", []))) for cell in notebook.cells]
+    shown = [both for both in tags if not both[1] & {"parameters", "injected-parameters", "apart"}]
+    notebook.cells = [cell for cell, own in sorted(shown, key=lambda both: "first" not in both[1])]
+    body, _ = exporter.from_notebook_node(notebook)
+    frame = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(_FRAME)
+    return frame.render(title=title, body=markupsafe.Markup(body), commands=commands, made=made)  # noqa: S704
 
 
 def picture(notebook):
