@@ -209,7 +209,9 @@ _ = fig.suptitle(f"otherwise {setting}", fontsize=10)
 # \mathrm{MSE}_\text{CR} = \frac{1}{M} \frac{\operatorname{tr} F^{-1}}{N}. \tag{R.2}
 # $$
 #
-# {download}`✓ <../tests/equations/test_extensions.py>` A *biased* method may lie below: a ridge pulls the parameters towards zero, and this pays where they are small
+# {download}`✓ <../tests/equations/test_extensions.py>`
+#
+# A *biased* method may lie below: a ridge pulls the parameters towards zero, and this pays where they are small
 # against their own uncertainty. Most methods here are biased, so the bound is a scale for them, not a floor.
 # {func}`ising_lib.estimators.cramer_rao` takes $F$ from Monte Carlo samples of the truth.
 #
@@ -228,7 +230,7 @@ source(extensions.rivals, extensions._diffuse, estimators.cramer_rao)
 # Mean over the seeds, the smallest and the largest; and seconds of one core. A method is *undefined* on samples
 # that it refused.
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 seconds = np.mean([found[config]["seconds"] for config in centre], axis=0)
 took = dict(zip(extensions.METHODS, seconds, strict=True))
 rows = []
@@ -249,7 +251,7 @@ style.table(rows, ["", "MSE / bound", "seconds"])
 # {glue:text}`ext01_pool_pseudolikelihood:s`; the first is better in {glue:text}`ext01_pool_flips:s` seeds. A
 # comparison on such data says little about data from nature.
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 pooled = {name: [found[c].error(name) for c in pool] for name in ours}
 shown = ("erasure", "augmented", "pseudolikelihood", "pseudolikelihood_bare")
 rows = [(LABELS[name], style.spread(pooled[name], 3)) for name in shown]

@@ -184,20 +184,20 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=3)
 # (eq-b-2)=
 # $$
 # p(\sigma_0 \mid x) \propto
-# \exp\Big(\sum_i (h_i + a_t x_i)\, \sigma_{0,i} + \sum_{i<j} J_{ij}\, \sigma_{0,i} \sigma_{0,j}\Big),
-# \qquad a_t = \frac{\sqrt{\bar\alpha_t}}{1 - \bar\alpha_t}: \tag{B.2}
+# \exp\Big(\sum_i (h_i + y_i)\, \sigma_{0,i} + \sum_{i<j} J_{ij}\, \sigma_{0,i} \sigma_{0,j}\Big),
+# \qquad y = \frac{\sqrt{\bar\alpha_t}}{1 - \bar\alpha_t}\, x: \tag{B.2}
 # $$
 #
-# the same couplings in fields $h + a_t x$. The best guess of $\sigma_0$, which is all that a denoiser has to know
-# ([Eq. (18)](#eq-18) to [(21)](#eq-21)), is the magnetisation of this model. Write it as $\tanh \lambda_i$. A large
-# part of the field $\lambda_i$ is $a_t x_i$, which is known; only the rest must be learned.
+# the same couplings in fields $h + y$. The best guess of $\sigma_0$, which is all that a denoiser has to know
+# ([Eq. (18)](#eq-18) to [(21)](#eq-21)), is the magnetisation of this model. Write it as $\tanh f_i$. A large
+# part of the field $f_i$ is $y_i$, which is known; only the rest must be learned.
 # {class}`ising_lib.denoisers.LogitMLP` learns it with a small perceptron.
 # {class}`ising_lib.denoisers.MeanField` takes the equations of Thouless, Anderson and Palmer, iterated a few times,
 # with one learned $(h, J)$ and two numbers $c_k$, $d_k$ for each iteration:
 #
 # (eq-b-3)=
 # $$
-# m^{k+1}_i = \tanh\Big(a_t x_i + h_i + c_k \sum_j J_{ij} m^k_j - d_k\, m^k_i \sum_j J_{ij}^2 \big(1 - (m^k_j)^2\big)\Big).
+# m^{k+1}_i = \tanh\Big(y_i + h_i + c_k \sum_j J_{ij} m^k_j - d_k\, m^k_i \sum_j J_{ij}^2 \big(1 - (m^k_j)^2\big)\Big).
 # \tag{B.3}
 # $$
 
@@ -206,20 +206,20 @@ source(denoisers.MeanField.rest, denoisers.FieldDenoiser.loss)
 
 # %% [markdown]
 # **Second fact: with the right weights, denoising by the best guess is maximum likelihood.** Write
-# $r = \bar\alpha_t / (1 - \bar\alpha_t)$ for the ratio of signal to noise. The mutual information of a signal and
-# its noised copy grows with $r$ at half the rate of the smallest mean squared error {cite}`guo2005mutual`. From no
+# $\kappa = \bar\alpha_t / (1 - \bar\alpha_t)$ for the ratio of signal to noise. The mutual information of a signal and
+# its noised copy grows with $\kappa$ at half the rate of the smallest mean squared error {cite}`guo2005mutual`. From no
 # signal to no noise, for spins of distribution $p$ and the posterior mean $\hat\sigma_0$,
 #
 # (eq-b-4)=
 # $$
-# \frac12 \int_0^\infty \big\langle |\sigma_0 - \hat\sigma_0|^2 \big\rangle\, dr = -\langle \log p(\sigma_0) \rangle . \tag{B.4}
+# \frac12 \int_0^\infty \big\langle |\sigma_0 - \hat\sigma_0|^2 \big\rangle\, d\kappa = -\langle \log p(\sigma_0) \rangle . \tag{B.4}
 # $$
 #
 # {download}`✓ <../tests/equations/test_extensions.py>` If $\hat\sigma_0$ is the exact posterior mean of another
 # distribution $q$, the integral is $-\langle \log q \rangle_p$, larger by the divergence of $q$ from $p$
 # {cite}`verdu2010mismatched`. The thesis's loss [Eq. (44)](#eq-44) is such an integral with other weights:
-# $|\bar\epsilon - \hat\epsilon|^2 = r\, |\sigma_0 - \hat\sigma_0|^2$ with $t$ drawn evenly weighs the ratios by
-# $r\, dt$. Training here draws $t$ evenly in $\log r$ and weighs by $dr / d\log r = r$, which gives $dr$.
+# $|\bar\epsilon - \hat\epsilon|^2 = \kappa\, |\sigma_0 - \hat\sigma_0|^2$ with $t$ drawn evenly weighs the ratios by
+# $\kappa\, dt$. Training here draws $t$ evenly in $\log \kappa$ and weighs by $d\kappa / d\log \kappa = \kappa$, which gives $d\kappa$.
 #
 # **What holds of it here.** The loss is close to a negative log-likelihood, but is none, for two reasons:
 #
@@ -229,7 +229,7 @@ source(denoisers.MeanField.rest, denoisers.FieldDenoiser.loss)
 #   {download}`test <../tests/equations/test_extensions.py>` enumerates for five spins. Training makes the guess better.
 # - The integral is cut off: only ratios between {glue:text}`ext02_low:s` and {glue:text}`ext02_high:s` are used.
 #   Below, nothing is known of the spins, and what is missing is
-#   $\frac{r}{2} \operatorname{tr} C - \frac{r^2}{4} \operatorname{tr} C^2 + \dots$ at the lower end $r$, with $C$ the
+#   $\frac{\kappa}{2} \operatorname{tr} C - \frac{\kappa^2}{4} \operatorname{tr} C^2 + \dots$ at the lower end $\kappa$, with $C$ the
 #   covariance of the spins. On the samples of this page it is {glue:text}`ext02_cut:s` nats per spin, more than the
 #   gap of the mean field. It nearly cancels there, being the same on test and on observed samples.
 #
@@ -245,12 +245,12 @@ source(extensions._diffuse)
 # The error at $g = 1$ over that of the Erasure Machine on the observed samples; what the denoisers learn; Var E is
 # the variance of the energy ([Figure 7](fig07_early_stopping.ipynb)).
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 rows = [(ROWS[n][0], style.spread(v, 3), len(v)) for n, v in shown.items()]
 style.table(rows, ["augmented samples of", "MSE / observed", "seeds"])
 
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 def mean(group, name):
     """The mean of a number over runs."""
     return np.mean([found[config][name] for config in group])

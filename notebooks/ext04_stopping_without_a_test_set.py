@@ -247,7 +247,7 @@ source(extensions.held_out, stopping.choices)
 #
 # Does the variance come down to the line at all, and is the checkpoint kept before the best one?
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 rows = []
 for k, count in enumerate(counts):
     rows.append((f"**N = {count:,}**", "", "", ""))
@@ -259,7 +259,7 @@ for k, count in enumerate(counts):
             rows.append((f"{heading}: {label}", judged, cost, when))
 style.table(rows, ["", "MSE / Erasure Machine on N", "regret", "stops at"])
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 fires, early, rows = {}, {}, []
 for k, count in enumerate(counts):
     for name in ("test", "part"):

@@ -132,20 +132,22 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=2)
 # ## How it is computed
 #
 # Where in the network are the couplings? Hide one spin of a configuration and show all others with little
-# noise. In [Eq. (B.2)](#eq-b-2) this means $a_t \to 0$ for the hidden spin and $x_j \approx \sigma_j$,
-# $a_t \to \infty$ for the others. Then
+# noise. In [Eq. (B.2)](#eq-b-2) this means $y_i \to 0$ for the hidden spin and $y_j \to \sigma_j \infty$ for
+# the others. Then
 #
 # (eq-b-5)=
 # $$
-# \langle \sigma_i \rangle = \tanh \lambda_i, \qquad
-# \lambda_i \to h_i + \sum_{j \ne i} J_{ij} \sigma_j . \tag{B.5}
+# \langle \sigma_i \rangle = \tanh f_i, \qquad
+# f_i \to h_i + \sum_{j \ne i} J_{ij} \sigma_j . \tag{B.5}
 # $$
 #
-# {download}`✓ <../tests/equations/test_extensions.py>` This is the conditional distribution of one spin given all others, the one that *pseudolikelihood* maximises
+# {download}`✓ <../tests/equations/test_extensions.py>`
+#
+# This is the conditional distribution of one spin given all others, the one that *pseudolikelihood* maximises
 # ({func}`ising_lib.estimators.pseudolikelihood`). So a good denoiser holds $h_i$ and $J_{ij}$ in the part of the
-# field that it adds to the known $a_t x_i$, whatever it is made of. In the
+# field that it adds to the known $y_i$, whatever it is made of. In the
 # [mean-field denoiser](ext02_structured_denoiser.ipynb) they stand in plain sight. Where all $m_j = \pm 1$, the
-# last iteration of [Eq. (B.3)](#eq-b-3) reads $\lambda_i = a_t x_i + h_i + c_K \sum_j J_{ij} \sigma_j$, so that
+# last iteration of [Eq. (B.3)](#eq-b-3) reads $f_i = y_i + h_i + c_K \sum_j J_{ij} \sigma_j$, so that
 # the parameters are $h$ and $c_K J$:
 
 # %% tags=["remove-input"]
@@ -172,7 +174,7 @@ source(extensions.rivals, extensions._diffuse)
 # Errors over the Cramér–Rao bound at $g = 1$ and $N = 4{,}000$, and the correlation of the errors
 # (estimate − truth) over all parameters with those of the parameters read off, in one seed.
 
-# %% tags=["hide-output"]
+# %% tags=["hide-cell"]
 errors = {name: first[name] - first["truth"] for name in WAYS}
 pairs = {name: (errors["denoiser"], errors[name]) for name in WAYS}
 same = {
