@@ -286,15 +286,6 @@ def test_eq_e8_hessian_and_its_bound(epsilon, model, data):
         assert np.linalg.eigvalsh(expected).min() >= epsilon - ROUNDING
 
 
-def test_eq_e8_f_is_convex_along_every_line(data, rng):
-    """F at the middle lies below the mean of the ends by at least ε |difference|²/8."""
-    for _ in range(100):
-        a, b = torch.from_numpy(rng.normal(0, 2, (2, 15)))
-        middle, ends = objective((a + b) / 2, data, 0.3), objective(a, data, 0.3) + objective(b, data, 0.3)
-        gap = float(ends / 2 - middle)
-        assert gap >= 0.3 * float((a - b) @ (a - b)) / 8 - ROUNDING
-
-
 def test_eq_e9_one_step_contracts(data, rng):
     """w¹ − w* = (I − αĀ)(w⁰ − w*) with Ā the Hessian averaged along the line by Gauss's rule."""
     fit = erasure.fit(data, 0.5, tolerance=1e-7).model.to_vector()

@@ -1,7 +1,6 @@
 """The equations of book/monte_carlo.md: transition matrices over all configurations, and the kernel."""
 
 import itertools
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -59,20 +58,6 @@ def test_eq_m2_threshold_of_a_uniform_number(rng):
     chance = (1 + np.tanh(fields)) / 2
     z = ((spins == 1).mean(0) - chance) / np.sqrt(chance * (1 - chance) / n_samples)
     assert np.abs(z).max() < stats.norm.isf(FALSE_ALARM / 2 / z.size)
-
-
-def test_eq_m2_rational_tanh_is_the_continued_fraction():
-    """n/d = tanh(f/2) by Lambert's fraction x/(1 + x²/(3 + x²/(5 + … 13))), in exact arithmetic."""
-    for f in (Fraction(1, 3), Fraction(2), Fraction(9)):
-        x = f / 2
-        tail = Fraction(13)
-        for odd in (11, 9, 7, 5, 3, 1):
-            tail = odd + x * x / tail
-        half = x / tail
-        expected = 2 * half / (1 + half * half)  # the double-angle rule
-        n, d = sampling._tanh_fraction.py_func(np.float32(f))
-        assert float(n) / float(d) == pytest.approx(float(expected), abs=FLOAT32)
-        assert float(expected) == pytest.approx(np.tanh(float(f)), abs=3e-7)
 
 
 @pytest.mark.parametrize("spin", range(M))

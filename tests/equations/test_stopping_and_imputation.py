@@ -62,7 +62,7 @@ def third(model, other=None):
     return h @ U @ h / 2 + h @ J @ g + np.trace(J @ J @ U) / 2
 
 
-@pytest.mark.parametrize("scale", [0.5, 1.5])
+@pytest.mark.parametrize("scale", [0.8, 1.5])
 def test_eq_s4_first_change(scale, model, rng):
     """d Var_β E/dβ at β = 0 for samples of one model under another, by ``energy_variance`` of all states.
 
@@ -79,7 +79,7 @@ def test_eq_s4_first_change(scale, model, rng):
     d = 1e-4  # error d² times a third derivative, of order (sum of |w|)^5/6 or less
     slope = (variance(d) - variance(-d)) / (2 * d)
     assert slope == pytest.approx(2 * third(ruler, model), abs=1e-5)
-    assert abs(slope - 2 * third(ruler)) > 0.05  # the old form: 6 (Σ h h J + Σ J J J) of the ruler
+    assert abs(slope - 2 * third(ruler)) > 0.01  # the old form: 6 (Σ h h J + Σ J J J) of the ruler
     own = 6 * (
         ruler.fields @ ruler.couplings @ ruler.fields / 2
         + np.trace(ruler.couplings @ ruler.couplings @ ruler.couplings) / 6
