@@ -41,7 +41,7 @@ def faults():
     """All of them."""
     listed = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
     yield from (
-        Fault(one["fault"], one["file"], one["old"], one["new"], one["tests"].split()) for one in listed
+        Fault(one["fault"], one["file"], one["old"], one["new"], one["tests"].split(", ")) for one in listed
     )
     for file, old, new, tests in mutations.MUTATIONS:
         yield Fault(tests[0].partition("::")[2], file, old, new, tests)

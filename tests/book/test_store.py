@@ -205,6 +205,13 @@ def test_published_runs_are_copies_and_read_first(stored, folders):
     assert store.read(target).provenance["commit"] == "later"  # and takes its place
 
 
+def test_a_damaged_run_is_not_published(stored, folders):
+    stored.write_bytes(stored.read_bytes()[:-10])
+    with pytest.raises(ValueError, match="damaged run file"):
+        store.publish(CONFIG)
+    assert not folders[0].exists()
+
+
 def test_without_settings_runs_lie_in_the_project_and_in_the_users_cache(monkeypatch):
     monkeypatch.delenv("ISING_LIB_RESULTS")
     monkeypatch.delenv("ISING_LIB_CACHE")
