@@ -388,7 +388,7 @@ for name, text in numbers.items():
 # ```
 #
 # Weak couplings, where both are nearly the same method, and three samples per spin, where the corrected one is the
-# worse (some minutes).
+# worse (about 2 minutes).
 #
 # ```sh
 # ising-book run ext03 -p 'coupling_scales=[0.1, 0.3]' -p 'shown=[0.1, 0.3]' \
