@@ -352,12 +352,13 @@ also("worlds.from_plain", "Training has no field 'speed'", plain={**PLAIN, "trai
 of("runs.run", {"config": WORLD}, "position", config=Guard(3, NO_WORLD, TypeError))
 of("runs.find_or_compute", {"configs": [], "jobs": 1}, configs=Guard([3], NO_WORLD, TypeError), jobs=count())
 FEW_ROWS = Guard(SPINS[:5], "DATA must have at least 20 samples, got 5 rows", own_data.Unusable)
-of("own_data.check", {"values": SPINS > 0}, "names transpose", values=FEW_ROWS)
+of("own_data.check", {"values": SPINS > 0}, "names transpose missing threshold turned",
+    values=FEW_ROWS)
 for change, said in (
     (SPINS[0], "DATA must be a table of samples × spins, got 1 dimension …"),
     (SPINS[:, :1], "DATA must have from 2 to 500 columns, one per spin, got 1"),
     (2 * SPINS, "DATA must hold only 0 and 1, or only -1 and 1, got …"),
-    (np.ones((N, M)), "DATA must hold 0 or -1 beside 1, got 1 alone: …"),
+    (np.ones((N, M)), "DATA must hold two values, e.g. 0 and 1, got 1 alone: …"),
     (SPINS.astype(str), "DATA must hold plain numbers, got an array of …"),
 ):
     also("own_data.check", said, own_data.Unusable, values=change)

@@ -27,9 +27,11 @@ MAX_MATCHED = 50  # beyond, Boltzmann learning of the M² parameters takes hours
 MADE_BY, RUN, PAGE = "ising-book infer", "run.json", "report.html"
 _ASIDE = ".part-"
 _HELD_OUT, _MOST_HELD_OUT, _FEWEST_HELD_OUT = 5, 2000, 4  # one sample in so many, and how many at all
-_ENUMERATED = 13  # spins; beyond, models are drawn from by Monte Carlo
 _N_DRAWN = 20_480
-_CHAINS = ({"burn_in": 1000, "thin": 100}, {"burn_in": 2000, "thin": 200, "n_temperatures": 10})
+_CHAINS = (
+    {"burn_in": 1000, "thin": 100, "n_temperatures": 1},
+    {"burn_in": 2000, "thin": 200, "n_temperatures": 10},
+)
 _MISFIT = 1.5  # 1 for the true model, less for one that follows the noise
 _RARE = 10  # a value seen fewer times than this says little about its spin's couplings
 _VERDICTS = (  # by samples per parameter
@@ -267,7 +269,7 @@ def _redrawn(model, spins, missing, rng, n_sweeps=5):
 
 def draw(model, spins, rng):
     """(N', M) samples of a model, by plain heat bath, by tempering, or None where neither mixes."""
-    if model.n_spins <= _ENUMERATED:
+    if model.n_spins <= exact.MAX_SPINS:
         return exact.sample(model, _N_DRAWN, rng=rng)
     for settings in _CHAINS:
         with contextlib.suppress(sampling.NotMixed):
@@ -480,7 +482,7 @@ def verdict(checks):
             )
         elif failed:
             sentences.append(
-                f"{title} does not reproduce the data's {' and '.join(failed.values())}: {_advice(failed)}."
+                f"{title} does not reproduce the data's {', '.join(failed.values())}: {_advice(failed)}."
             )
         elif first:
             sentences.append(

@@ -1,9 +1,13 @@
 """A stranger's file: read right whatever its form, or refused in one sentence with nothing left behind."""
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -15,10 +19,8 @@ from ising_book import cli, own_data
 N, M = 60, 4
 
 
-@pytest.fixture
-def spins(rng):
-    """(N, M) of ±1 whose columns vary and differ."""
-    return (2 * rng.integers(0, 2, (N, M)) - 1).astype(np.int8)
+def bits(n=N, m=M, seed=0):
+    return np.random.default_rng(seed).integers(0, 2, (n, m))
 
 
 def text(table, delimiter=",", header="", form="%d"):
@@ -27,8 +29,19 @@ def text(table, delimiter=",", header="", form="%d"):
     return out.getvalue()
 
 
-def words(bits):
-    return "\n".join(";".join(("False", "TRUE")[bit] for bit in row) for row in bits)
+def coded(low, high, mark=",", header=None):
+    """A text file whose cells are two words."""
+    return lambda b: "\n".join(
+        [*[header] * (header is not None), *(mark.join((low, high)[v] for v in row) for row in b)]
+    )
+
+
+def labelled(labels, corner="site", header="a,b,c,d"):
+    """A text file with a first column that is no spin."""
+    return lambda b: "\n".join(
+        [f"{corner},{header}"] * bool(header)
+        + [f"{label},{line}" for label, line in zip(labels, text(b).splitlines(), strict=True)]
+    )
 
 
 def npy(array, **options):
@@ -43,43 +56,131 @@ def npz(**arrays):
     return out.getvalue()
 
 
+def sparse_npz(array):
+    out = io.BytesIO()
+    scipy.sparse.save_npz(out, scipy.sparse.csr_matrix(array))
+    return out.getvalue()
+
+
 def mat(**arrays):
     out = io.BytesIO()
     scipy.io.savemat(out, arrays)
     return out.getvalue()
 
 
-FORMS = {  # how the same spins may be written: suffix, and content from bits (N, M) of 0 and 1
-    "csv": (".csv", lambda b: text(b)),
-    "csv of ±1": (".csv", lambda b: text(2 * b - 1)),
-    "csv with names": (".csv", lambda b: text(b, header="a,b,c,d")),
-    "csv of floats": (".csv", lambda b: text(b, form="%.3f")),
-    "csv by blanks": (".csv", lambda b: text(b, delimiter="  ")),
-    "csv by tabs": (".CSV", lambda b: text(b, delimiter="\t")),
-    "csv by semicolons, words": (".csv", words),
-    "csv with a byte-order mark, Windows line ends": (
+def mat73(array, sparse=False):
+    """As MATLAB 7.3 writes it: by columns, behind 512 bytes of its own."""
+    out = io.BytesIO()
+    with h5py.File(out, "w", userblock_size=512) as file:
+        if sparse:
+            columns, group = scipy.sparse.csc_matrix(array), file.create_group("x")
+            group.attrs["MATLAB_sparse"] = len(array)
+            for name, part in (("data", "data"), ("ir", "indices"), ("jc", "indptr")):
+                group[name] = getattr(columns, part)
+        else:
+            file["x"] = array.T
+            file["x"].attrs["MATLAB_class"] = np.bytes_(b"double")
+    return b"MATLAB 7.3 MAT-file".ljust(512) + out.getvalue()[512:]
+
+
+def zipped(content, name="inner.csv"):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(name, content)
+    return out.getvalue()
+
+
+def histogram(b):
+    rows, counts = np.unique(b, axis=0, return_counts=True)
+    return text(np.column_stack([counts, rows]))
+
+
+ABCD, NAMED = ("a", "b", "c", "d"), "a,b,c,d"
+R = '"a" "b" "c" "d"\n'
+FORMS = {  # how the same bits (N, M) may be written: ending, content; options, names, words that are said
+    "csv": (".csv", text),
+    "±1": (".csv", lambda b: text(2 * b - 1), {}, None, "Written as -1 and +1"),
+    "+1": (".csv", coded("-1", "+1")),
+    "names": (".csv", lambda b: text(b, header=NAMED), {}, ABCD),
+    "floats": (".csv", lambda b: text(b, form="%.3f")),
+    "blanks": (".csv", lambda b: text(b, delimiter="  ")),
+    "tabs": (".TSV", lambda b: text(b, delimiter="\t")),
+    "txt by blanks": (".txt", lambda b: text(b, delimiter=" ")),
+    "dat by tabs and blanks": (".dat", lambda b: text(b, delimiter=" \t")),
+    "data by bars": (".data", lambda b: text(b, delimiter="|")),
+    "a blank at the end": (".txt", lambda b: text(b, delimiter=" ").replace("\n", " \n")),
+    "decimal commas": (".csv", coded("0,0", "1,0", ";")),
+    "digits alone": (".txt", coded("0", "1", ""), {}, None, "a row of digits"),
+    "true and false": (".csv", coded("False", "TRUE", ";"), {}, None, "Words read as 1"),
+    "yes and no": (".csv", coded("no", "yes", header=NAMED), {}, ABCD, "no, yes"),
+    "Y and N": (".csv", coded("N", "Y")),
+    "T and F": (".tsv", coded("F", "T", "\t")),
+    "1 and 2": (".csv", lambda b: text(b + 1), {}, None, "Written as 1 and 2"),
+    "Windows": (".csv", lambda b: b"\xef\xbb\xbf" + text(b).replace("\n", "\r\n").encode()),
+    "UTF-16": (".csv", lambda b: text(b).encode("utf-16")),
+    "Latin": (".csv", lambda b: text(b, header="a,b,c,\xe9").encode("cp1252"), {}, ("a", "b", "c", "\xe9")),
+    "comments": (".csv", lambda b: "# of 2024\n\n" + text(b) + "\n\n", {}, None, "1 line beginning with #"),
+    "quotes": (".csv", coded('"0"', '"1"')),
+    "commas in names": (".csv", coded("0", "1", ";", '"a, b";b;c;d'), {}, ("a, b", "b", "c", "d")),
+    "commas among tabs": (".tsv", coded("0", "1", "\t", "a, b\tb\tc\td"), {}, ("a, b", "b", "c", "d")),
+    "a line break in a name": (".csv", lambda b: text(b, header='"a\nb",b,c,d'), {}, ("a\nb", "b", "c", "d")),
+    "numbers as names": (".csv", lambda b: text(b, header="0,1,2,3"), {}, ("0", "1", "2", "3")),
+    "pandas' index": (".csv", labelled(range(N), "", "0,1,2,3"), {}, ("0", "1", "2", "3"), "passed over"),
+    "an index without names": (".csv", labelled(range(7, 7 + N), header="")),
+    "R": (
         ".csv",
-        lambda b: b"\xef\xbb\xbf" + text(b).replace("\n", "\r\n").encode(),
+        lambda b: R + "".join(f'"{n}" {x}\n' for n, x in enumerate(text(b, " ").splitlines())),
+        {},
+        ABCD,
     ),
-    "csv with comments and blank lines": (".csv", lambda b: "# of 2024\n\n" + text(b) + "\n\n"),
-    "csv quoted": (
+    "labels": (".csv", labelled([f"s{n}" for n in range(N)]), {}, ABCD, "passed over: 's0'"),
+    "labels alone": (".csv", labelled([f"s{n}" for n in range(N)], header=""), {}, None, "passed over"),
+    "labels of rows that are spins": (
         ".csv",
-        lambda b: text(b, delimiter='","', form="%d").replace("\n", '"\n"').join('""')[:-2],
+        lambda b: "\n".join(
+            f"{name},{line}" for name, line in zip(ABCD, text(b.T).splitlines(), strict=True)
+        ),
+        {"transpose": True},
+        ABCD,
     ),
-    "npy": (".npy", lambda b: npy(b)),
+    "a trailing comma": (".csv", lambda b: text(b).replace("\n", ",\n"), {}, None, "left out: '5'"),
+    "an index that is named": (".csv", labelled(np.arange(N) ** 2), {"index": "site"}, ABCD),
+    "a group left out": (
+        ".csv",
+        lambda b: labelled(["x", "y"] * (N // 2), "g", "h,a,b,c,d")(np.column_stack([np.arange(N) % 7, b])),
+        {"drop": ["h"]},
+        ABCD,
+    ),
+    "columns chosen": (
+        ".csv",
+        lambda b: text(np.column_stack([b, np.arange(N) % 7]), header="a,b,c,d,e"),
+        {"columns": ["a,b", "3-4"]},
+        ABCD,
+    ),
+    "counts": (".csv", lambda b: text(b * (1 + np.arange(N) % 3)[:, None]), {"threshold": 0.0}),
+    "a histogram": (".csv", histogram, {"weights": "1"}, ("2", "3", "4", "5"), "how often each row occurred"),
+    "gzip": (".csv.gz", lambda b: gzip.compress(text(b).encode())),
+    "bz2": (".csv.bz2", lambda b: bz2.compress(text(b).encode())),
+    "xz": (".npy.xz", lambda b: lzma.compress(npy(b))),
+    "zip": (".zip", lambda b: zipped(text(b))),
+    "npy": (".npy", npy),
     "npy bool": (".npy", lambda b: npy(b.astype(bool))),
     "npy uint8": (".npy", lambda b: npy(b.astype(np.uint8))),
     "npy int8 ±1": (".npy", lambda b: npy((2 * b - 1).astype(np.int8))),
     "npy float16": (".npy", lambda b: npy(b.astype(np.float16))),
     "npy big-endian": (".npy", lambda b: npy(b.astype(">i4"))),
     "npy by columns": (".npy", lambda b: npy(np.asfortranarray(b))),
-    "npz": (".npz", lambda b: npz(x=b)),
-    "npz compressed with labels": (".npz", lambda b: npz(x=b, labels=np.array(["a", "b"]), rate=20.0)),
+    "npy of trials": (".npy", lambda b: npy(b.reshape(3, 20, M).transpose(0, 2, 1)), {"axis": 2}),
+    "npz": (".npz", lambda b: npz(x=b, labels=np.array(["a", "b"]), rate=20.0)),
+    "npz by name": (".npz", lambda b: npz(a=1 - b, x=b), {"name": "x"}),
     "npz with objects beside": (".npz", lambda b: npz(x=b, notes=np.array([{}], dtype=object))),
-    "mat": (".mat", lambda b: mat(x=b)),
-    "mat with scalars": (".mat", lambda b: mat(x=b.astype(np.float64), rate=20.0, ids=np.arange(M))),
+    "npz sparse": (".npz", sparse_npz, {}, None, "sparse"),
+    "mat": (".mat", lambda b: mat(x=b.astype(np.float64), rate=20.0, ids=np.arange(M))),
     "mat sparse": (".mat", lambda b: mat(x=scipy.sparse.csc_matrix(b.astype(float)))),
     "mat logical": (".mat", lambda b: mat(x=b.astype(bool))),
+    "mat by name": (".mat", lambda b: mat(a=1 - b, x=b), {"name": "x"}),
+    "mat 7.3": (".mat", mat73),
+    "mat 7.3 sparse": (".mat", lambda b: mat73(b, sparse=True)),
 }
 
 
@@ -90,63 +191,52 @@ def put(folder, suffix, content, stem="data"):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_gives_the_same_spins(tmp_path, spins, form):
-    suffix, write = FORMS[form]
-    data = own_data.load(put(tmp_path, suffix, write((spins.astype(int) + 1) // 2)))
-    np.testing.assert_array_equal(data.spins, spins)
-    assert data.spins.dtype == np.int8
-    written = "-1 and +1" if "±1" in form else "0 and 1"
-    assert any(f"Written as {written}" in sentence for sentence in data.findings)
-    assert data.names == (("a", "b", "c", "d") if form == "csv with names" else ("1", "2", "3", "4"))
+def test_every_form_gives_the_same_spins(tmp_path, form):
+    suffix, write, options, names, said, *_ = *FORMS[form], *({}, None, "")[len(FORMS[form]) - 2 :]
+    data = own_data.load(put(tmp_path, suffix, write(bits())), **options)
+    found, expected = data.spins, 2 * bits() - 1
+    if form == "a histogram":  # of which the order is lost
+        found, expected = (some[np.lexsort(some.T)] for some in (found, expected))
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.int8
+    assert data.names == (names or ("1", "2", "3", "4"))
+    assert said in " ".join(data.findings)
 
 
-def test_transpose_turns_the_table(tmp_path, spins):
-    path = put(tmp_path, ".npy", npy(spins.T))
-    np.testing.assert_array_equal(own_data.load(path, transpose=True).spins, spins)
-    wide = put(tmp_path, ".npy", npy(np.tile(spins, (1, 30))[:50]))  # 50 × 120
+def test_transpose_turns_the_table(tmp_path):
+    path = put(tmp_path, ".npy", npy(bits().T))
+    np.testing.assert_array_equal(own_data.load(path, transpose=True).spins, 2 * bits() - 1)
+    wide = put(tmp_path, ".npy", npy(np.tile(bits(), (1, 30))[:50]))  # 50 × 120
     assert "; if its rows are the spins, use --transpose." in own_data.load(wide).findings[0]
 
 
-def test_the_array_is_chosen_by_name(tmp_path, spins):
-    for suffix, write in ((".npz", npz), (".mat", mat)):
-        path = put(tmp_path, suffix, write(a=-spins, b=spins))
-        np.testing.assert_array_equal(own_data.load(path, "b").spins, spins)
-
-
-@pytest.mark.parametrize("kind", ["nan", "empty", "NA", "zero"])
-def test_samples_with_missing_values_are_left_out(tmp_path, spins, kind):
-    table = spins.astype(float)
-    table[[3, 7], [0, 2]] = 0
-    if kind == "zero":
-        path = put(tmp_path, ".npy", npy(table.astype(np.int8)))
-    elif kind == "nan":
-        path = put(tmp_path, ".npy", npy(np.where(table == 0, np.nan, table)))
-    else:
-        path = put(
-            tmp_path,
-            ".csv",
-            text(table).replace(",0", f",{'' if kind == 'empty' else kind}").replace("0,", ","),
-        )
-    data = own_data.load(path)
-    np.testing.assert_array_equal(data.spins, np.delete(spins, [3, 7], axis=0))
+@pytest.mark.parametrize("kind", ["nan", "", "NA", "9", "-1", "DK"])
+def test_incomplete_samples_are_kept(tmp_path, kind):
+    table = bits().astype(float)
+    table[[3, 7], [0, 2]] = np.nan
+    path = put(tmp_path, ".csv", text(table, form="%g").replace("nan", kind))
+    data = own_data.load(path, missing=[kind] if kind in ("9", "-1", "DK") else [])
+    np.testing.assert_array_equal(data.spins, np.nan_to_num(2 * table - 1))
     assert any(
-        s.startswith("2 samples with missing values (0.8% of all values) left out") for s in data.findings
+        s.startswith("2 samples with missing values (0.8% of all) used too: all 60") for s in data.findings
     )
 
 
-def test_constant_columns_are_left_out_and_named(spins):
-    spins[:, 1] = -1
-    found, names, findings = own_data.check(spins, "abcd")
-    np.testing.assert_array_equal(found, spins[:, [0, 2, 3]])
+def test_columns_of_which_little_is_known_are_left_out_and_named():
+    table = np.column_stack([bits(), np.where(np.arange(N) < 19, bits(m=1)[:, 0], np.nan)])
+    _, names, findings = own_data.check(table)
+    assert names == ("1", "2", "3", "4")
+    assert "Known in fewer than 20 samples and left out: '5'." in findings
+
+
+def test_constant_columns_are_left_out_and_named():
+    table = bits().astype(float)
+    table[:, 1] = 0
+    table[5] = [1, np.nan, 0, 1]
+    found, names, findings = own_data.check(table, "abcd")
+    np.testing.assert_array_equal(found, 2 * table[:, [0, 2, 3]] - 1)
     assert names == ("a", "c", "d")
     assert any(s.startswith("Constant and left out") and s.endswith("'b' (-1).") for s in findings)
-
-
-def test_a_column_constant_among_whole_samples_is_constant(spins):
-    table = spins.astype(float)
-    table[:, 1] = 1
-    table[5] = [1, -1, np.nan, 1]
-    assert own_data.check(table)[1] == ("1", "3", "4")
 
 
 def remarks(table):
@@ -155,14 +245,12 @@ def remarks(table):
 
 def test_twins_rare_values_and_repeats_are_remarked(rng):
     """Each remark appears with its cause and not without it."""
-    plain = 2 * rng.integers(0, 2, (400, 12)) - 1
-    plain = np.unique(plain, axis=0)
-    for words_ in ("Equal or opposite", "Do not trust the couplings of these", "equal to an earlier one"):
-        assert words_ not in remarks(plain)
-    twins = plain.copy()
+    plain = np.unique(2 * rng.integers(0, 2, (400, 12)) - 1, axis=0)
+    for words in ("Equal or opposite", "Do not trust the couplings of these", "equal to an earlier one"):
+        assert words not in remarks(plain)
+    twins, rare = plain.copy(), plain.copy()
     twins[:, 3] = -twins[:, 7]
     assert "'4' and '8'" in remarks(twins)
-    rare = plain.copy()
     rare[:, 2] = -1
     rare[:3, 2] = 1
     assert "fewer than 10 times: '3' (3)." in remarks(rare)
@@ -178,14 +266,7 @@ def test_samples_are_held_against_parameters(rng, n_samples, verdict):
     """M = 10 spins have L = 10 · 11/2 = 55 parameters."""
     table = 2 * rng.integers(0, 2, (n_samples, 10)) - 1
     table[:2] = [[1] * 10, [-1] * 10]
-    assert (
-        f"L = M(M + 1)/2 = 55 parameters of M = 10 spins, {n_samples / 55:.1f} for each: {verdict}"
-        in remarks(table)
-    )
-
-
-def bits(n=N, m=M, seed=0):
-    return np.random.default_rng(seed).integers(0, 2, (n, m))
+    assert f"parameters of M = 10 spins, {n_samples / 55:.1f} for each: {verdict}" in remarks(table)
 
 
 class Evil:
@@ -195,9 +276,9 @@ class Evil:
         return (os.mkdir, ("unpickled",))
 
 
-def changed(value, dtype=float):
+def changed(value, dtype=float, column=2):
     table = bits().astype(dtype)
-    table[7, 2] = value
+    table[7, column] = value
     return table
 
 
@@ -207,180 +288,102 @@ def replaced(line, cell):
     return "\n".join(lines)
 
 
-def bomb():
-    """An .npy whose header promises 8 exabytes."""
-    header = npy(np.zeros((2, 2)))
-    return header.replace(b"(2, 2)", b"(1073741824, 1073741824)".ljust(6))
-
-
-def broken_zip():
-    content = bytearray(npz(x=bits(400)))
-    content[len(content) // 2 :] = b"\0" * (len(content) - len(content) // 2)
-    return bytes(content)
-
-
-def wrong_crc():
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("x.npy", npy(bits()))
-    return out.getvalue().replace(npy(bits())[-64:], b"\1" * 64)
-
-
-objects = np.array([[Evil()] * 4] * 30, dtype=object)
-BAD = [  # what it is, suffix, content, options, words of the sentence
-    ("an empty csv", ".csv", "", [], "an empty file"),
-    ("an empty npy", ".npy", b"", [], "an empty file"),
-    ("an empty npz", ".npz", b"", [], "an empty file"),
-    ("an empty mat", ".mat", b"", [], "an empty file"),
-    ("blank lines alone", ".csv", "\n \n\n", [], "no line but blanks and comments"),
-    ("comments alone", ".csv", "# a\n# b\n", [], "no line but blanks and comments"),
-    ("names alone", ".csv", "a,b,c\n", [], "a line of names and nothing below it"),
+BOMB = npy(np.zeros((2, 2))).replace(b"(2, 2)", b"(1073741824, 1073741824)".ljust(6))  # says 8 exabytes
+BROKEN = npz(x=bits(400))[:900].ljust(2000, b"\0")
+WRONG_CRC = zipped(npy(bits()), "x.npy").replace(npy(bits())[-64:], b"\1" * 64)
+OBJECTS = np.array([[Evil()] * 4] * 30, dtype=object)
+GROUPS = text(np.column_stack([bits(), np.arange(N) % 7]), header="a,b,c,d,age")
+BAD = [  # ending, content, words of the sentence, options
+    *((ending, b"", "an empty file") for ending in (".csv", ".npy", ".npz", ".mat")),
+    (".csv", "\n \n\n", "no line but blanks and comments"),
+    (".csv", "# a\n# b\n", "no line but blanks and comments"),
+    (".csv", "a,b,c\n", "a line of names and nothing below it"),
+    (".csv", "dear reader\nthis is no table\n" * 20, "cells in every line, got"),
     (
-        "text",
         ".csv",
-        "dear reader\nthis is no table\n" * 20,
-        [],
-        "must have 2 cells in every line, got 4 in line 2",
+        replaced(8, "0,1,maybe,0"),
+        "got 'maybe' in line 9, column '3': leave the column out by --drop 3",
     ),
-    ("a word among numbers", ".csv", replaced(8, "0,1,maybe,0"), [], "got 'maybe' in line 9"),
-    ("a formula", ".csv", replaced(8, "0,1,=1+1,0"), [], "got '=1+1' in line 9"),
-    ("a row too short", ".csv", replaced(5, "0,1"), [], "must have 4 cells in every line, got 2 in line 6"),
+    (".csv", replaced(8, "0,1,=1+1,0"), "got '=1+1' in line 9"),
+    (".csv", replaced(5, "0,1"), "must have 4 cells in every line, got 2 in line 6"),
+    (".csv", replaced(5, "0,1,0,1,1"), "must have 4 cells in every line, got 5 in line 6"),
+    (".csv", text(bits(), header="a,b,c"), "must have 4 cells in every line, got 3 in line 1"),
+    (".csv", text(bits(), header="a,b,a,d"), "columns of different names, got 'a' 2 times"),
+    (".csv", replaced(5, "0,1,2,1"), "counts from 0 to 2, 2 first in sample 6, column '3'"),
+    (".csv", "a,b,c,d\n" + replaced(5, "0,1,2,1"), "first in sample 6, column 'c'"),
+    (".csv", text(bits() * 3 + bits(seed=1)), "to read every count above 0 as +1, add --threshold 0"),
+    (".csv", replaced(5, "0,1,9,1"), "9 beside 0 and 1, first in sample 6, column '3': if it stands for no"),
+    (".csv", text(2 * bits() - 1 + np.eye(N, M)), "values from -1 to 2"),
+    (".csv", replaced(5, "0,-1,0,1"), "all of -1, 0 and 1: which of them is missing? Add --missing 0"),
+    (".csv", GROUPS, "7 values from 0 to 6 in column 'age': leave it out by --drop age"),
+    (".csv", histogram(bits(m=6)), "if it counts how often each occurred, --weights 1"),
     (
-        "a row too long",
         ".csv",
-        replaced(5, "0,1,0,1,1"),
-        [],
-        "must have 4 cells in every line, got 5 in line 6",
+        GROUPS,
+        "--drop must name columns, or number them from 1, got 'sex'; there are 'a'",
+        "--drop sex",
     ),
+    (".csv", text(bits() - 0.5, form="%g"), "-0.5 and 0.5: to read 0.5 as +1, add --threshold -0.5"),
+    (".csv", text(bits()), "--weights must name a column of whole numbers", "--weights 1 --missing 0"),
+    (".csv", replaced(5, "0,1,inf,1"), "got "),
+    (".npy", npy(changed(0.5)), "0.5 beside 0 and 1, first in sample 8, column '3'"),
+    (".npy", npy(bits() * 7), "0 and 7: to read 7 as +1, add --threshold 0"),
+    (".csv", bytes(range(256)) * 4, "must be text"),
+    (".csv", "0,1\0,0\n" * 40, "must be text"),
+    (".csv", "0,1\n" * 30 + "0," + "1" * 200_000, "damaged or of another kind"),
+    (".csv", "0,1\n" * 30 + "0," + "x" * 5000, "got 'xxxx"),
+    (".csv", text(bits(m=1)), "from 2 to 500 columns, one per spin, got 1"),
+    (".csv", text(bits(1)), "at least 20 samples, got 1 row"),
+    (".npy", npy(bits(4, 60)), "got 4 rows; if its rows are the spins, use --transpose"),
+    (".npy", npy(bits()), "leave out --transpose", "--transpose"),
+    (".npy", npy(np.zeros((0, 5))), "got 0 rows"),
+    (".npy", npy(np.zeros((50, 0))), "got 0"),
+    (".npy", npy(bits(600, 501)), "from 2 to 500 columns, one per spin, got 501"),
+    (".npy", npy(bits().ravel()), "got 1 dimension (240): reshape it"),
+    (".npy", npy(np.zeros((5, 30, 4))), "got 3 dimensions (5 × 30 × 4): say by --axis 1, 2 or 3"),
+    (".npy", npy(np.zeros((5, 30, 4))), "--axis must be 1, 2 or 3, got 4", "--axis 4"),
+    (".npy", npy(np.array(1)), "got 0 dimensions (a single number)"),
+    (".npy", npy(np.zeros((50, 5))), "got 0 alone: nothing varies"),
+    (".npy", npy(np.full((50, 5), np.nan)), "got none at all: nothing varies"),
+    (".npy", npy(bits() * [1, 0, 0, 0]), "at least 2 columns that vary, got 1"),
     (
-        "names of other width",
-        ".csv",
-        text(bits(), header="a,b,c"),
-        [],
-        "must have 3 cells in every line, got 4",
-    ),
-    ("the value 2", ".csv", replaced(5, "0,1,2,1"), [], "got 2.0 in sample 6, column '3'"),
-    ("the value 2 below names", ".csv", "a,b,c,d\n" + replaced(5, "0,1,2,1"), [], "sample 6, column 'c'"),
-    ("infinity", ".csv", replaced(5, "0,1,inf,1"), [], "got inf in sample 6"),
-    ("one half", ".npy", npy(changed(0.5)), [], "got 0.5 in sample 8, column '3'"),
-    ("0, 1 and 2", ".npy", npy(changed(2, np.uint8)), [], "only 0 and 1, or only -1 and 1, got 2"),
-    ("counts", ".npy", npy(bits() * 7), [], "got 7"),
-    (
-        "an index column",
-        ".csv",
-        text(np.column_stack([np.arange(2, N + 2), bits()])),
-        [],
-        "numbers the samples",
-    ),
-    ("bits without separators", ".csv", "\n".join(["0110", "1011"] * 30), [], "from 2 to 500 columns"),
-    ("UTF-16", ".csv", text(bits()).encode("utf-16"), [], "must be text in UTF-8"),
-    ("binary as csv", ".csv", bytes(range(256)) * 4, [], "must be text in UTF-8"),
-    ("null characters", ".csv", "0,1\0,0\n" * 40, [], "DATA must"),
-    ("an endless cell", ".csv", "0,1\n" * 30 + "0," + "1" * 200_000, [], "damaged or of another kind"),
-    ("a long word", ".csv", "0,1\n" * 30 + "0," + "x" * 5000, [], "got 'xxxx"),
-    ("one column", ".csv", text(bits(m=1)), [], "from 2 to 500 columns, one per spin, got 1"),
-    ("one row", ".csv", text(bits(1)), [], "at least 20 samples, got 1 row"),
-    (
-        "rows that are spins",
         ".npy",
-        npy(bits(4, 60)),
-        [],
-        "got 4 rows; if its rows are the spins, use --transpose",
+        npy(np.where(np.arange(N)[:, None] % 4, np.nan, bits())),
+        "at least 20 samples with known values",
     ),
-    ("transposed for nothing", ".npy", npy(bits()), ["--transpose"], "leave out --transpose"),
-    ("nineteen rows", ".npy", npy(bits(19)), [], "at least 20 samples, got 19 rows"),
-    ("no row", ".npy", npy(np.zeros((0, 5))), [], "got 0 rows"),
-    ("no column", ".npy", npy(np.zeros((50, 0))), [], "got 0"),
-    ("501 columns", ".npy", npy(bits(600, 501)), [], "from 2 to 500 columns, one per spin, got 501"),
-    ("one dimension", ".npy", npy(bits().ravel()), [], "got 1 dimension (240)"),
-    ("three dimensions", ".npy", npy(np.zeros((5, 30, 4))), [], "got 3 dimensions (5 × 30 × 4): reshape it"),
-    ("a single number", ".npy", npy(np.array(1)), [], "got 0 dimensions (a single number)"),
-    ("zeros alone", ".npy", npy(np.zeros((50, 5))), [], "must hold some 1"),
-    ("ones alone", ".npy", npy(np.ones((50, 5))), [], "got 1 alone: nothing varies"),
-    ("-1 alone", ".npy", npy(-np.ones((50, 5))), [], "must hold some 1"),
-    ("NaN alone", ".npy", npy(np.full((50, 5), np.nan)), [], "must hold some 1"),
-    ("one column that varies", ".npy", npy(bits() * [1, 0, 0, 0]), [], "at least 2 columns that vary, got 1"),
-    (
-        "NaN in every row",
-        ".npy",
-        npy(np.where(np.eye(60)[:, :4] + np.roll(np.eye(4), 0)[np.arange(60) % 4], np.nan, bits())),
-        [],
-        "without missing values (empty, NaN, or 0 beside -1 and 1), got 0 of 60",
-    ),
-    ("strings", ".npy", npy(bits().astype(str)), [], "plain numbers, got an array of dtype <U"),
-    ("complex numbers", ".npy", npy(bits() + 0j), [], "got an array of dtype complex128"),
-    ("dates", ".npy", npy(bits().astype("datetime64[s]")), [], "got an array of dtype datetime64"),
-    ("records", ".npy", npy(np.zeros(30, dtype=[("a", int), ("b", int)])), [], "got an array of dtype [('a'"),
-    (
-        "pickled objects",
-        ".npy",
-        npy(objects, allow_pickle=True),
-        [],
-        "pickled Python objects, which could run code",
-    ),
-    ("a bare pickle", ".npy", b"\x80\x04\x95" + b"cposix\nsystem\n", [], "damaged or of another kind"),
-    ("pickled objects in npz", ".npz", npz(x=objects), [], "pickled Python objects, which could run code"),
-    ("pickled objects by name", ".npz", npz(x=objects, y=bits()), ["--name", "x"], "pickled Python objects"),
-    ("a truncated npy", ".npy", npy(bits())[:-100], [], "must be a readable .npy file"),
-    ("half a header", ".npy", npy(bits())[:20], [], "must be a readable .npy file"),
-    (
-        "a header of code",
-        ".npy",
-        npy(bits()).replace(b"'descr'", b"exit(3)"),
-        [],
-        "must be a readable .npy file",
-    ),
-    ("a header of exabytes", ".npy", bomb(), [], "must be a readable .npy file"),
-    ("text as npy", ".npy", text(bits()), [], "must be a readable .npy file"),
-    ("text as npz", ".npz", text(bits()), [], "must be a readable .npz file"),
-    ("a truncated npz", ".npz", npz(x=bits())[:-30], [], "must be a readable .npz file"),
-    ("half a npz", ".npz", broken_zip(), [], "must be a readable .npz file"),
-    ("a wrong checksum", ".npz", wrong_crc(), [], "must be a readable .npz file"),
-    ("an archive without arrays", ".npz", npz(), [], "must hold an array of numbers"),
-    ("two arrays", ".npz", npz(a=bits(), b=bits()), [], "with a (60 × 4), b (60 × 4): choose by --name"),
-    ("an unknown name", ".npz", npz(a=bits()), ["--name", "c"], "which holds a (60 × 4), got 'c'"),
-    ("a name for a csv", ".csv", text(bits()), ["--name", "c"], "--name must be left out for a .csv file"),
-    ("a name for a npy", ".npy", npy(bits()), ["--name", "c"], "--name must be left out for a .npy file"),
-    ("text as mat", ".mat", text(bits()), [], "must be a readable .mat file"),
-    ("a truncated mat", ".mat", mat(x=bits())[:-200], [], "must be a readable .mat file"),
-    ("half a mat header", ".mat", mat(x=bits())[:60], [], "must be a readable .mat file"),
-    (
-        "MATLAB 7.3",
-        ".mat",
-        b"MATLAB 7.3 MAT-file".ljust(512) + b"\x89HDF\r\n\x1a\n" + b"\0" * 99,
-        [],
-        "'-v7'",
-    ),
-    ("HDF5 as mat", ".mat", b"\x89HDF\r\n\x1a\n" + b"\0" * 200, [], "MATLAB 7.3 (HDF5): save it again"),
-    ("two arrays in mat", ".mat", mat(a=bits(), b=bits()), [], "choose by --name"),
-    ("text in mat", ".mat", mat(a="words"), [], "must hold an array of numbers"),
-    ("a cell array", ".mat", mat(a=np.array([[1, "x"]], dtype=object)), [], "must hold an array of numbers"),
-    ("a struct", ".mat", mat(a={"b": bits()}), [], "must hold an array of numbers"),
-    ("a recording of three dimensions", ".mat", mat(bint=np.zeros((5, 30, 4))), [], "got 3 dimensions"),
-    ("an unknown ending", ".xlsx", b"PK\3\4", [], "must end in .csv, .npy, .npz or .mat, got 'data.xlsx'"),
-    ("no ending", "", text(bits()), [], "must end in .csv, .npy, .npz or .mat"),
-    (
-        "sizes without --augment",
-        ".csv",
-        text(bits()),
-        ["--samples", "500"],
-        "belong to --augment, which is not",
-    ),
-    ("a negative seed", ".csv", text(bits()), ["--seed", "-1"], "--seed must be at least 0, got -1"),
-    (
-        "no iterations",
-        ".csv",
-        text(bits()),
-        ["--augment", "--iterations", "0"],
-        "--iterations must be at least 1, got 0",
-    ),
-    (
-        "few samples",
-        ".csv",
-        text(bits()),
-        ["--augment", "--samples", "5"],
-        "--samples must be at least 20, got 5",
-    ),
+    (".npy", npy(bits().astype(str)), "plain numbers, got an array of dtype <U"),
+    (".npy", npy(bits() + 0j), "got an array of dtype complex128"),
+    (".npy", npy(bits().astype("datetime64[s]")), "got an array of dtype datetime64"),
+    (".npy", npy(np.zeros(30, dtype=[("a", int), ("b", int)])), "got an array of dtype [('a'"),
+    (".npy", npy(OBJECTS, allow_pickle=True), "pickled Python objects, which could run code"),
+    (".npy", b"\x80\x04\x95" + b"cposix\nsystem\n", "damaged or of another kind"),
+    (".npz", npz(x=OBJECTS), "pickled Python objects, which could run code"),
+    (".npz", npz(x=OBJECTS, y=bits()), "pickled Python objects", "--name x"),
+    (".npy", npy(bits())[:-100], "must be a readable .npy file"),
+    (".npy", npy(bits()).replace(b"'descr'", b"exit(3)"), "must be a readable .npy file"),
+    (".npy", BOMB, "must be a readable .npy file"),
+    *((ending, text(bits()), f"must be a readable {ending} file") for ending in (".npy", ".npz", ".mat")),
+    (".npz", npz(x=bits())[:-30], "must be a readable .npz file"),
+    (".npz", BROKEN, "must be a readable .npz file"),
+    (".npz", WRONG_CRC, "must be a readable .npz file"),
+    (".npz", npz(), "must hold an array of numbers"),
+    (".npz", npz(a=bits(), b=bits()), "with a (60 × 4), b (60 × 4): choose by --name"),
+    (".npz", npz(a=bits()), "which holds a (60 × 4), got 'c'", "--name c"),
+    (".csv", text(bits()), "--name must be left out for a .csv file", "--name c"),
+    (".mat", mat(x=bits())[:-200], "must be a readable .mat file"),
+    (".mat", mat73(bits())[:900], "must be a readable .mat file"),
+    (".mat", mat(a=bits(), b=bits()), "choose by --name"),
+    (".mat", mat(a="words"), "must hold an array of numbers"),
+    (".mat", mat(a={"b": bits()}), "must hold an array of numbers"),
+    (".csv.gz", gzip.compress(text(bits()).encode())[:-20], "must be a readable .gz file"),
+    (".zip", npz(a=bits(), b=bits()), "must be one file in 'data.zip', got a.npy, b.npy: unpack it"),
+    (".xlsx", b"PK\3\4", "must end in .csv, .tsv"),
+    (".parquet", b"PAR1", "DATA must be"),
+    ("", text(bits()), "must end in .csv"),
+    (".csv", text(bits()), "belong to --augment, which is not", "--samples 500"),
+    (".csv", text(bits()), "--seed must be at least 0, got -1", "--seed -1"),
+    (".csv", text(bits()), "--iterations must be at least 1, got 0", "--augment --iterations 0"),
+    (".csv", text(bits()), "--samples must be at least 20, got 5", "--augment --samples 5"),
 ]
 
 
@@ -404,23 +407,17 @@ def refusal(folder, monkeypatch, *arguments):
     return line
 
 
-@pytest.mark.parametrize("what", BAD, ids=[row[0] for row in BAD])
+@pytest.mark.parametrize("what", BAD, ids=[row[2] for row in BAD])
 def test_what_cannot_be_used_is_refused_in_one_sentence(tmp_path, monkeypatch, what):
-    _, suffix, content, options, expected = what
-    line = refusal(tmp_path, monkeypatch, put(tmp_path, suffix, content), *options)
+    suffix, content, expected, *options = what
+    line = refusal(tmp_path, monkeypatch, put(tmp_path, suffix, content), *" ".join(options).split())
     assert expected in line
     assert len(line) < 400
-
-
-def test_the_table_of_bad_files_is_long_and_without_doubles():
-    assert len(BAD) >= 40
-    assert len({row[0] for row in BAD}) == len(BAD)
 
 
 PLACES = {  # what is there, and words of the sentence
     "nothing": "no such file",
     "a folder": "a folder",
-    "a broken link": "no such file",
     "a file that gives errors": "must be a file that can be read",
     "a loop of links": "must be a file that can be read",
     "below a file": "must be a file that can be read",
@@ -434,8 +431,6 @@ def test_what_is_no_readable_file_is_refused(tmp_path, monkeypatch, place):
     path = tmp_path / "data.csv"
     if place == "a folder":
         path.mkdir()
-    elif place == "a broken link":
-        path.symlink_to(tmp_path / "gone")
     elif place == "a file that gives errors":
         path.symlink_to("/proc/self/mem")  # not even root can read its first byte
     elif place == "a loop of links":
@@ -450,27 +445,23 @@ def test_what_is_no_readable_file_is_refused(tmp_path, monkeypatch, place):
     assert PLACES[place] in refusal(tmp_path, monkeypatch, path)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".npy", ".npz", ".mat"])
+WHOLE = {".csv": text(bits()).encode(), ".npy": npy(bits()), ".npz": npz(x=bits()), ".mat": mat(x=bits())}
+
+
+@pytest.mark.parametrize("suffix", WHOLE)
 def test_damage_is_found_or_harmless(tmp_path, rng, suffix):
     """Bytes changed at random, or cut off: spins come out, or one sentence; never another error."""
-    whole = {
-        ".csv": lambda b: text(b).encode(),
-        ".npy": npy,
-        ".npz": lambda b: npz(x=b),
-        ".mat": lambda b: mat(x=b),
-    }
-    content = whole[suffix](bits())
     sentences = []
-    for _ in range(150):
-        damaged = bytearray(content)
-        for at in rng.integers(len(content), size=rng.integers(1, 6)):
+    for _ in range(80):
+        damaged = bytearray(WHOLE[suffix])
+        for at in rng.integers(len(damaged), size=rng.integers(1, 6)):
             damaged[at] = rng.integers(256)
-        path = put(tmp_path, suffix, bytes(damaged[: rng.integers(1, len(content) + 1)]))
+        path = put(tmp_path, suffix, bytes(damaged[: rng.integers(1, len(damaged) + 1)]))
         try:
             spins = own_data.load(path).spins
         except own_data.Unusable as error:
             sentences.append(str(error))
         else:
-            assert set(np.unique(spins)) == {-1, 1}
-    assert len(sentences) > 50
+            assert set(np.unique(spins)) <= {-1, 0, 1}
+    assert len(sentences) > 25
     assert all(len(sentence.splitlines()) == 1 for sentence in sentences)
