@@ -63,7 +63,7 @@ def failing(tests, copy):
             sys.path[:0] = [str(copy), str(copy / "book")]
             os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
             sys.dont_write_bytecode = True
-            status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:warnings", *tests])
+            status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])
         os._exit(status)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", log.read_text(), re.MULTILINE)
