@@ -28,8 +28,7 @@ help: ## this list
 book: .venv/installed ## run one figure at small size, then render the book
 	@mkdir -p $(QUICK)
 	$(call step,running Figure 8 at the quick preset's sizes by papermill,\
-	  ISING_LIB_RESULTS= $(BIN)/papermill notebooks/fig08_inference_quality.ipynb $(QUICK)/fig08_inference_quality.ipynb \
-	  -f notebooks/presets/quick.yaml -k python3)
+	  ISING_LIB_RESULTS= $(BIN)/ising-book run fig08 --preset quick -o $(QUICK)/fig08_inference_quality.ipynb)
 	@$(MAKE) --no-print-directory render
 
 render: .venv/installed ## render the book from the executed notebooks

@@ -336,7 +336,7 @@ of("worlds.Rivals", {}, **KNOWN, drawn=choice("equilibrium", "pool"), denoiser=c
     "LogitMLP"), n_iterations=count(2), n_augmented=count(2), n_sampling_steps=count(1, 1000))
 of("worlds.Corrected", {}, **KNOWN, epsilons=HALVES)
 of("worlds.stream", {"seed": 3, "name": "truth"}, "name", seed=count(0))
-SEEDS = Guard({"seeds": 3}, "seeds must be a list of at least one whole number, got 3")
+SEEDS = Guard({"seeds": 3}, "seeds must be a list of at least one whole number, got 3; …")
 of("worlds.from_parameters", {"kind": worlds.Augmentation, "parameters": {"seeds": [0]}}, "kind changes",
     parameters=SEEDS)
 also("worlds.from_parameters", "n_spins must be at least 2, got 1", n_spins=1)

@@ -61,7 +61,12 @@ def run(
 
     [name] = _full_names([name])
     output = _writable(output or Path(f"{name}.out.ipynb"))
-    executed = execute.execute(name, output, _values(name, preset, parameter))
+    values = _values(name, preset, parameter)
+    try:
+        execute.plan(name, values)  # a refused value costs no kernel
+    except (ValueError, TypeError) as error:
+        _refuse(str(error))
+    executed = execute.execute(name, output, values)
     typer.echo(str(output))
     if html:
         page = output.with_suffix(".html")

@@ -278,7 +278,10 @@ def _trains(kind):
 def with_seeds(world, seeds):
     """The same world once for each seed."""
     if not isinstance(seeds, Iterable) or isinstance(seeds, str) or not list(seeds):
-        raise ValueError(f"seeds must be a list of at least one whole number, got {seeds!r}")
+        raise ValueError(
+            f"seeds must be a list of at least one whole number, got {seeds!r}; papermill takes lists by -y, "
+            "e.g. -y 'seeds: [7, 8]'"
+        )
     return [dataclasses.replace(world, seed=seed) for seed in seeds]
 
 
