@@ -240,6 +240,7 @@ def apart(*flags):
     return command
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_really_full(home):
     """100 kB in all: a run of a megabyte is refused, and the small one that was there stays as it was."""
     code = """
@@ -261,6 +262,7 @@ print(store.find(config)["a"].sum(), [path.suffix for path in store.cache_folder
     assert ran.stdout.splitlines() == ["[Errno 28] No space left on device", "36 ['.npz']"], ran.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing_half_done(home):
     """Struck while a run is being computed.  SIGTERM and SIGKILL: see book/test_reproducible.py."""
     plain = json.dumps({**PLAIN, "training": {"n_iterations": 10**6, "n_checkpoints": 1}})

@@ -290,6 +290,7 @@ def test_stable_removes_what_changes_and_nothing_else():
     assert nbformat.writes(execute.stable(stable)) == once
 
 
+@pytest.mark.slow
 def test_two_executions_give_the_same_bytes(small, tmp_path):
     """Also from another folder of another name, and nothing but the notebook is left there."""
     outputs = [tmp_path / "a" / "out.ipynb", tmp_path / "b" / "deeper" / "other.ipynb"]
@@ -301,6 +302,7 @@ def test_two_executions_give_the_same_bytes(small, tmp_path):
     assert notebook.cells[-1].outputs == [{"output_type": "stream", "name": "stdout", "text": "4000 [7]\n"}]
 
 
+@pytest.mark.slow
 def test_a_failing_notebook_leaves_no_output(small, tmp_path):
     with pytest.raises(papermill.PapermillExecutionError, match="n_spins must be positive"):
         execute.execute(small, tmp_path / "out" / "out.ipynb", {"n_spins": -1}, progress=False)

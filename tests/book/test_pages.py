@@ -233,6 +233,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 def test_python_of_the_cheat_sheet_runs(tmp_path, monkeypatch):
     """As one session, top to bottom; every line of it makes something."""
     code = "\n".join(blocks("cheat_sheet", "python"))

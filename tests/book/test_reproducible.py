@@ -72,6 +72,7 @@ def here():
         return find()
 
 
+@pytest.mark.slow
 def test_another_process_with_two_threads_finds_the_same_bits(here, tmp_path):
     """But for the regressions, whose matrix products BLAS divides among threads: 1e-16 of sums of 500 terms,
     times a condition number of less than 1e3."""
@@ -91,6 +92,7 @@ OLDER = {
 }
 
 
+@pytest.mark.slow
 def test_an_older_processor_finds_the_same_within_rounding(here, tmp_path):
     """Models and Monte Carlo samples bit for bit; fits as closely as they are converged; networks by a digit.
 

@@ -70,6 +70,7 @@ def test_what_a_run_needs_comes_before_it_once(monkeypatch):
     assert store.find(plain(fair.retina())) is not None
 
 
+@pytest.mark.slow
 def test_runs_side_by_side_give_the_bits_of_one_process():
     """Two spawned processes compute; seed 2 is stored already; the order is that of the configs."""
     small = changed(n_iterations=8, n_checkpoints=1, n_monitor=20, n_augmented=20)

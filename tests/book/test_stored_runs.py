@@ -58,6 +58,7 @@ def test_no_run_holds_samples_of_the_recording(path):
         assert max(array.shape, default=0) < (1001 if name in ("counts", "log_loss") else 1000), name
 
 
+@pytest.mark.slow
 def test_a_small_run_equals_its_stored_twin():
     stored = store.read(RESULTS / f"{key(GOLDEN)}.npz")
     with runs.one_thread():

@@ -106,6 +106,7 @@ def test_another_seed_is_another_everything(arrays):
     assert differ(arrays, other, names) == names
 
 
+@pytest.mark.slow
 def test_looking_does_not_change_the_training(arrays):
     """Fewer samples at fewer checkpoints, 3 and 24 instead of 3, 8 and 24: the same losses of all updates."""
     other = walk.augmentation(changed(n_monitor=70, n_checkpoints=2), Bar())
@@ -122,6 +123,7 @@ def test_looking_does_not_change_the_training(arrays):
 
 
 @pytest.mark.parametrize("crossing_at", [1, 2, None])
+@pytest.mark.slow
 def test_stop_ends_the_training_at_the_crossing(crossing_at, monkeypatch):
     """The rule is made to fire at one checkpoint, or at none; without ``stop`` the run goes on to the end."""
 

@@ -124,6 +124,7 @@ def jobs(text):
     return sorted(re.findall(r"output: .*/([a-z_]+-[0-9a-f]{16})\.npz", text))
 
 
+@pytest.mark.slow
 def test_every_run_of_the_book_is_a_job(start, tmp_path):
     """The book's own notebooks, nothing stored; runs that notebooks share are computed once."""
     (tmp_path / "results").mkdir()
@@ -134,6 +135,7 @@ def test_every_run_of_the_book_is_a_job(start, tmp_path):
     assert jobs(text) == sorted(planned)
 
 
+@pytest.mark.slow
 def test_figures_preset_and_device_are_passed_on(start, book):
     text = output_of(*start(book, "-n", "-p", "--config", "figures=fig99", "preset=quick", "device=cuda"))
     expected = config(2, n_iterations=4, device="cuda")
