@@ -39,9 +39,10 @@ configs = [config for some in planned.values() for config in some]
 # %% tags=["hide-cell"]
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import claims, style, worlds
+from ising_book import claims, provenance, style, worlds
 from ising_book.runs import by_config, source
 
 found = by_config(configs)
@@ -240,3 +241,6 @@ lines = [(c, f"{a}: {v}", e.mean, e.low, e.high, e.count) for c, a, v, e, _ in c
 columns = zip(*lines, strict=True)
 names = ("claim", "choice", "effect", "low", "high", "repetitions")
 style.csv("firmness", dict(zip(names, columns, strict=True)))
+
+# %% tags=["remove-input", "hide-output"]
+Markdown(provenance.table(list(found.values()), "firmness", preset))

@@ -14,7 +14,8 @@ from ising_book import execute, store, worlds
 from tests.recording import uses_recording
 
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# firmness has no sizes of its own: it looks at the stored runs of the others
+NOTEBOOKS = sorted(path for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem != "firmness")
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
