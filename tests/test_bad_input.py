@@ -166,29 +166,7 @@ EXEMPT = {
         ("datasets.DatasetNotFound", "erasure.NotConverged", "sampling.NotMixed", "reading.Unusable"), ERROR
     ),
     **dict.fromkeys(("ising.split_vector", "ising.block_energy", "ising.energies", "ising.blocks"), INNER),
-    **dict.fromkeys(
-        [
-            f"own_data.{name}"
-            for name in [
-                "complete",
-                "draw",
-                "standard_errors",
-                "without_errors",
-                "hold_out",
-                "independent",
-                "prediction",
-                "moments",
-                "activity",
-                "reproduction",
-                "verdict",
-                "edges",
-                "write",
-                "claim",
-                "aside",
-            ]
-        ],
-        INNER,
-    ),
+    **dict.fromkeys(("own_data.claim", "own_data.aside"), INNER),
     "execute.alone": INNER,
     **dict.fromkeys(("checkpoints.digest", "runs.needed"), INNER),
     **dict.fromkeys(("execute.stable", "execute.picture", "execute.figures_of"), INNER),
