@@ -1,4 +1,4 @@
-"""The runs beyond the thesis: held-out samples, the recording scored fairly, the rivals, the correction."""
+"""The runs beyond the thesis: held-out samples, the recording scored fairly, the rivals, and others."""
 
 import functools
 import logging
@@ -14,6 +14,7 @@ from ising_lib import (
     _checks,
     ddpm,
     denoisers,
+    discrete,
     erasure,
     estimators,
     imputation,
@@ -360,3 +361,84 @@ def _scores(fit, truth, observed):
         return (np.nan,) * 3
     likelihood = metrics.log_pseudolikelihood(fit.model, observed)
     return metrics.thesis_mse(fit.model, truth), fit.mean_energy, likelihood
+
+
+# ------------------------------------------------------------------ diffusion that stays on spins
+
+
+def discrete_diffusion(world, progress):
+    """Learn to undo noise that redraws spins, generate, infer.
+
+    Args:
+        world: worlds.Discrete.
+        progress: a tqdm bar.
+
+    Returns:
+        dict: ``truth`` (L,); fitted to the observed samples ``erasure`` and
+        ``pseudolikelihood`` (L,), the latter with an automatic ridge; ``bound``,
+        the Cramér–Rao bound on the error of Eq. 23; of the test samples
+        ``test_line``, Var E, and ``test_copies``, the share that is among the
+        observed ones; ``likelihood`` (2,), nats per observed and per test
+        sample, exact, of one cycle, and ``likelihood_independent`` of
+        independent spins.
+
+        For each of the K numbers of cycles: ``augmented`` and
+        ``augmented_pseudolikelihood`` (K, L) fitted to its samples, the latter
+        with a ridge of M/N; ``variance``, Var E, and ``copies`` of its samples;
+        ``ridge``, ``fit_seconds`` and ``sample_seconds`` of one core.
+    """
+    progress.reset(len(world.cycles))
+    truth, (observed, test) = walk.truth(world), walk.samples(world)
+    ruler = erasure.fit(observed).model
+    seen, seed = [], world.seed
+    for n_cycles in world.cycles:
+        clock = time.process_time()
+        model = discrete.fit(observed, n_cycles, stream(seed, f"fit {n_cycles}"))
+        fitted = time.process_time()
+        rng = stream(seed, f"augmented {n_cycles}")
+        spins = discrete.sample(model, world.n_augmented, rng)
+        drawn = time.process_time()
+        rival = estimators.pseudolikelihood(spins, world.n_spins / len(spins))
+        seen.append(
+            {
+                "augmented": erasure.fit(spins).model.to_vector(),
+                "augmented_pseudolikelihood": rival.model.to_vector(),
+                "variance": stopping.energy_variance(spins, ruler),
+                "copies": _copies(spins, observed),
+                "ridge": model.ridge,
+                "fit_seconds": fitted - clock,
+                "sample_seconds": drawn - fitted,
+            }
+        )
+        progress.update()
+    one = discrete.fit(observed, 1, stream(seed, "fit 1"))
+    lone = imputation.independent_model(observed).fields
+    rng, n_draws = stream(seed, "bound"), _N_BOUND_DRAWS
+    variances = estimators.cramer_rao(
+        truth,
+        world.n_observed,
+        rng=rng,
+        n_draws=n_draws,
+    )
+    too_high = n_draws / (n_draws - variances.size)  # see cramer_rao
+    return {
+        "truth": truth.to_vector(),
+        "erasure": ruler.to_vector(),
+        "pseudolikelihood": estimators.pseudolikelihood(
+            observed,
+        ).model.to_vector(),
+        "bound": variances.sum() / world.n_spins / too_high,
+        "test_line": stopping.energy_variance(test, ruler),
+        "test_copies": _copies(test, observed),
+        "likelihood": np.array(
+            [discrete.log_likelihood(one, some).mean() for some in (observed, test)],
+        ),
+        "likelihood_independent": -np.logaddexp(0, -2 * test * lone).sum(1).mean(),
+        **{name: np.array([some[name] for some in seen]) for name in seen[0]},
+    }
+
+
+def _copies(spins, observed):
+    """The share of (at most KEPT_SPINS) samples that are among the observed."""
+    spins = spins[: walk.KEPT_SPINS]
+    return (metrics.nearest_distance(spins, observed) == 0).mean()

@@ -48,6 +48,7 @@ RECIPES = {
     worlds.Rivals: Recipe(extensions.rivals),
     worlds.Firmness: Recipe(extensions.firmness),
     worlds.Corrected: Recipe(extensions.corrected, precision="float64"),
+    worlds.Discrete: Recipe(extensions.discrete_diffusion, precision="float64"),
 }
 
 

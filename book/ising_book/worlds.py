@@ -241,7 +241,27 @@ class Corrected(KnownTruth):
         object.__setattr__(self, "epsilons", tuple(_share("epsilons", value) for value in self.epsilons))
 
 
-KINDS = (Augmentation, Retina, FairRetina, Rivals, Corrected, HeldOut, Firmness)
+@dataclass(frozen=True)
+class Discrete(KnownTruth):
+    """Diffusion that redraws spins, on the same samples as the diffusion of analog bits.
+
+    Beyond the thesis.  ``cycles`` are numbers of cycles of the noise, each of a model of its own;
+    ``n_augmented`` samples are drawn from each.
+    """
+
+    experiment = "discrete"
+    version = 1
+
+    cycles: tuple = (1, 4)
+    n_augmented: int = 100_000
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "cycles", tuple(_checks.count("cycles", count) for count in self.cycles))
+        _plain(self, _positive, "n_augmented")
+
+
+KINDS = (Augmentation, Retina, FairRetina, Rivals, Corrected, HeldOut, Firmness, Discrete)
 
 
 def stream(seed, name):
