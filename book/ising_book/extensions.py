@@ -12,12 +12,14 @@ from ising_book import monitors, walk, worlds
 from ising_book.worlds import stream
 from ising_lib import (
     _checks,
+    datasets,
     ddpm,
     denoisers,
     discrete,
     erasure,
     estimators,
     imputation,
+    kinetic,
     metrics,
     sampling,
     stopping,
@@ -442,3 +444,177 @@ def _copies(spins, observed):
     """The share of (at most KEPT_SPINS) samples that are among the observed."""
     spins = spins[: walk.KEPT_SPINS]
     return (metrics.nearest_distance(spins, observed) == 0).mean()
+
+
+# ------------------------------------------------------------------ spins in time
+
+MOVING_METHODS = (
+    "direct",
+    "ridge",
+    "prior",
+    "augmented",
+    "augmented_known",
+    "denoiser",
+)
+N_BURN_IN, N_TEST_PAIRS = 200, 4000
+
+
+def kinetic_ising(world, progress):
+    """Direct fits to pairs (σ(t), σ(t+1)), and fits to augmented pairs.
+
+    Args:
+        world: worlds.Kinetic.
+        progress: a tqdm bar.
+
+    Returns:
+        dict: h and W of all M spins as one vector (M + M²,): the ``truth`` and,
+        all NaN where the fit has no finite answer, those found by
+
+        * ``direct``, maximum likelihood; ``ridge``, with an automatic ridge;
+          ``prior``, with the ridge that the truth's own distribution asks for;
+        * ``augmented``, maximum likelihood on pairs of a mean-field denoiser
+          of 2M spins; ``augmented_known``, on pairs that follow the dynamics
+          found by ``ridge``; ``denoiser``, read off the denoiser.
+
+        ``bound``, the Cramér–Rao bound on the sum of squared errors over M;
+        ``test_likelihood`` (methods + 1,) per pair of another trajectory, the
+        truth's last; ``train_seconds`` and ``sample_seconds``.
+    """
+    scales = world.coupling_scale, world.field_scale
+    rng = stream(world.seed, "truth")
+    truth = kinetic.gaussian(world.n_spins, *scales, rng=rng)
+    observed = _pairs(world, truth, world.n_observed, "observed")
+    bounds = kinetic.cramer_rao(truth, observed[0])
+    pairs = np.concatenate(observed, axis=1)  # (N, 2M)
+    augmented, denoiser, seconds = _augment_pairs(world, pairs, progress)
+    rng = stream(world.seed, "folds")
+    ridge = kinetic.fit(*observed, "auto", rng=rng)
+    again = _pairs(world, ridge, world.n_augmented, "augmented_known")
+    # of W_ij ~ N(0, g²/M): λ Σ W² = M Σ W² / (2 g² N)
+    own = world.n_spins / (2 * world.coupling_scale**2 * world.n_observed)
+    m, learned = world.n_spins, denoiser.model()
+    read = learned.fields[m:], learned.couplings[m:, :m]
+    found = {
+        "direct": _most_likely(observed),
+        "ridge": ridge,
+        "prior": kinetic.fit(*observed, own),
+        "augmented": _most_likely(np.split(augmented, 2, axis=1)),
+        "augmented_known": _most_likely(again),
+        "denoiser": kinetic.KineticModel(*read),
+        "truth": truth,
+    }
+    test = _pairs(world, truth, N_TEST_PAIRS, "test")
+    return {
+        **{name: _vector(model, m) for name, model in found.items()},
+        "bound": sum(one.sum() for one in bounds) / m,
+        "test_likelihood": np.array([_score(x, test) for x in found.values()]),
+        **seconds,
+    }
+
+
+def _pairs(world, model, n_pairs, name):
+    """σ(t) and σ(t+1), (N, M) each, along one trajectory."""
+    n_steps, rng = N_BURN_IN + n_pairs, stream(world.seed, name)
+    series = kinetic.simulate(model, n_steps, rng=rng)[N_BURN_IN:]
+    return series[:-1], series[1:]
+
+
+def _augment_pairs(world, pairs, progress):
+    """Pairs (N', 2M) of a mean-field denoiser trained on pairs (N, 2M)."""
+    progress.reset(world.n_iterations)
+    schedule = ddpm.NoiseSchedule.linear(worlds.N_NOISE_LEVELS)
+    denoiser = denoisers.MeanField(pairs.shape[1], schedule.n_steps)
+    start = time.process_time()
+    for _ in ddpm.train(
+        denoiser,
+        schedule,
+        pairs,
+        n_iterations=world.n_iterations,
+        rng=stream(world.seed, "training"),
+    ):
+        progress.update()
+    trained = time.process_time()
+    x = ddpm.sample(
+        denoiser,
+        schedule,
+        world.n_augmented,
+        n_steps=world.n_sampling_steps,
+        rng=stream(world.seed, "augmented"),
+    )
+    seconds = {
+        "train_seconds": trained - start,
+        "sample_seconds": time.process_time() - trained,
+    }
+    return ddpm.to_spins(x), denoiser, seconds
+
+
+def _most_likely(pairs):
+    try:
+        return kinetic.fit(*pairs)
+    except erasure.NotConverged as error:
+        log.warning("maximum likelihood has no finite answer: %s", error)
+        return None
+
+
+def _vector(model, n_spins):
+    if model is None:
+        return np.full(n_spins + n_spins**2, np.nan)
+    return np.concatenate([model.fields, model.weights.ravel()])
+
+
+def _score(model, pairs):
+    if model is None:
+        return np.nan
+    return kinetic.log_likelihood(model, *pairs).mean()
+
+
+PREDICTORS = ("independent", "shuffled", "another_repeat", "kinetic")
+RETINA_RIDGE = 1e-4
+
+
+def retina_in_time(world, progress):
+    """Predict the next bin of the recording from the last, and from controls.
+
+    Args:
+        world: worlds.RetinaInTime.
+        progress: a tqdm bar.
+
+    Returns:
+        dict: ``test_likelihood`` (4,), the log-likelihood of a bin of all
+        neurons in repeats not fitted to, in nats: by the neurons' rates alone;
+        from the last bin of any other time, of another repeat, of the same
+        repeat, each fitted and scored on pairs of its own kind.  And
+        ``spike_rate``, spikes per neuron and bin.  Numbers only, never samples.
+    """
+    recording, n = datasets.load_retina(), world.n_repeats
+    spins, _ = datasets.most_active_spins(recording, world.n_spins)
+    spins = spins.reshape(len(recording), -1, world.n_spins)
+    rng = stream(world.seed, "split")
+    chosen = rng.permutation(len(spins))[: 2 * n]
+    parts = spins[chosen[:n]], spins[chosen[n:]]
+    fitted, scored = (_by_predictor(part, rng) for part in parts)
+    rates = imputation.independent_model(fitted["kinetic"][1])
+    nothing = np.zeros((world.n_spins, world.n_spins))
+    models = [kinetic.KineticModel(rates.fields, nothing)]
+    progress.reset(len(PREDICTORS) - 1)
+    for name in PREDICTORS[1:]:
+        models.append(kinetic.fit(*fitted[name], RETINA_RIDGE))
+        progress.update()
+    scores = [_score(model, scored[name]) for name, model in zip(PREDICTORS, models, strict=True)]
+    spike_rate = (spins > 0).mean()
+    return {"test_likelihood": np.array(scores), "spike_rate": spike_rate}
+
+
+def _by_predictor(repeats, rng):
+    """{predictor: pairs} of repeats (R, T, M); no pair joins two repeats."""
+    before, after = repeats[:, :-1], repeats[:, 1:]
+    others = {
+        "independent": before,
+        "shuffled": rng.permutation(before.reshape(-1, before.shape[2])),
+        "another_repeat": np.roll(before, 1, axis=0),
+        "kinetic": before,
+    }
+    return {
+        name: (states.reshape(-1, after.shape[2]), after.reshape(-1, after.shape[2]))
+        for name, states in others.items()
+    }

@@ -48,6 +48,8 @@ RECIPES = {
     worlds.Rivals: Recipe(extensions.rivals),
     worlds.Firmness: Recipe(extensions.firmness),
     worlds.Corrected: Recipe(extensions.corrected, precision="float64"),
+    worlds.Kinetic: Recipe(extensions.kinetic_ising),
+    worlds.RetinaInTime: Recipe(extensions.retina_in_time, precision="float64"),
     worlds.Discrete: Recipe(extensions.discrete_diffusion, precision="float64"),
 }
 
