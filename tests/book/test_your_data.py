@@ -374,8 +374,8 @@ def test_the_page_s_commands_work_as_written(tmp_path, monkeypatch):
 def test_messages_of_the_page_s_table_are_those_of_the_program():
     """The words in the first column stand in the source of the reader, in this order."""
     rows = re.findall(r"^\| “(.*?)” \|", (ROOT / "book" / "your_data.md").read_text(), re.MULTILINE)
-    files = [ROOT / "book" / "ising_book" / f"{name}.py" for name in ("reading", "own_data")]
-    source = [re.findall(r'"((?:[^"\\]|\\.)*)"', path.read_text()) for path in files]
-    source = re.sub(r"\s+", " ", "".join(source[0] + source[1]))
+    files = ["book/ising_book/reading.py", "book/ising_book/own_data.py", "notebooks/your_data.py"]
+    source = "".join((ROOT / file).read_text() for file in files)
+    source = re.sub(r"\s+", " ", "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', source)))
     assert len(rows) >= 12
     assert [part for row in rows for part in row.split("…") if part.strip() not in source] == []
