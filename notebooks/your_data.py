@@ -31,7 +31,7 @@ from ising_book import own_data, style
 from ising_book.reading import list_of
 from ising_book.runs import one_thread
 from ising_book.worlds import stream
-from ising_lib import ddpm, denoisers, erasure, estimators, exact, imputation, metrics, sampling
+from ising_lib import boltzmann, ddpm, denoisers, erasure, estimators, exact, imputation, metrics, sampling
 from ising_lib.ising import IsingModel
 
 data = own_data.load(path, **options)
@@ -98,6 +98,18 @@ def _redrawn(model, spins, missing, rng, n_sweeps=5):
         up = sampling.heat_bath_probability(model.fields[i] + state[rows] @ model.couplings[i])
         state[rows, i] = np.where(rng.random(rows.sum()) < up, 1, -1)
     return state.astype(np.int8)
+
+
+def matched(spins, n_samples, rng):
+    """Maximum likelihood with a normal prior of width 1 on each coupling: exact up to 20 spins.
+
+    Beyond, Boltzmann learning starts from independent spins: pseudolikelihood may be far from the data.
+    """
+    weak = 1 / (2 * n_samples)
+    if spins.shape[1] <= exact.MAX_SPINS:
+        return estimators.maximum_likelihood(spins, weak).model
+    start = imputation.independent_model(spins)
+    return boltzmann.fit(spins, start, rng=rng, ridge=weak, n_rounds=16, max_iterations=200).model
 
 
 def draw(model, spins, rng):
@@ -174,7 +186,7 @@ def _nodewise_variance(model, spins, ridge):
     return second / len(spins) - (total / len(spins)) ** 2
 
 
-def without_errors(errors, data):
+def without_errors(errors, data, ridge):
     """Take away the errors of rare columns, in place; sentences on that, and on what errors leave out."""
     known = (data.spins != 0).sum(0)
     ups = (data.spins > 0).sum(0)
@@ -186,6 +198,11 @@ def without_errors(errors, data):
         "The standard errors are those of independent samples; they do not contain what a penalty takes from "
         "all couplings, nor spins that nobody recorded."
     ]
+    if ridge >= 0.01:
+        said.append(
+            f"The penalty of ridge PLM is strong (λ = {ridge:.2g}): it takes more from its couplings than the "
+            "standard errors say."
+        )
     if rare.any():
         said.append(
             f"No standard errors for the parameters of {list_of(repr(name) for name, is_rare in zip(data.names, rare, strict=True) if is_rare)}: the "
@@ -202,9 +219,7 @@ def fit_all(spins):
     models = {}
     if spins.shape[1] <= MAX_MATCHED:
         try:
-            weak = 1 / (2 * len(spins))
-            found = estimators.maximum_likelihood(filled, weak, rng=stream(seed, "chains"))
-            models["maximum likelihood"] = found.model
+            models["maximum likelihood"] = matched(filled, len(spins), stream(seed, "chains"))
         except RuntimeError as error:  # NotConverged, NotMixed
             notes.append(f"No model by maximum likelihood: {error}.")
     else:
@@ -232,7 +247,7 @@ with one_thread():
     filled = copies.reshape(-1, len(names))
     drawn = {name: draw(model, filled, stream(seed, f"draw {name}")) for name, model in models.items()}
     errors = standard_errors(models, ridge, filled, len(data.spins), drawn, added)
-    notes += without_errors(errors, data)
+    notes += without_errors(errors, data, ridge)
 
 
 # %% tags=["functions"]

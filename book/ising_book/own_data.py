@@ -76,6 +76,8 @@ def load(path, name=None, *, missing=(), threshold=None, **options):
     spins, names, findings = check(
         values, names, missing=missing, threshold=threshold, turned=options.get("transpose", False)
     )
+    if not options.get("weights"):
+        said += _remark_order(spins)
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     return OwnData(spins, names, (*said, *findings), digest, Path(path).name)
 
@@ -204,6 +206,26 @@ def _remark_size(spins, findings):
         f"{number_of(n_samples, 'sample')} for the L = M(M + 1)/2 = {n_parameters} parameters of M = "
         f"{n_spins} spins, {ratio:.1f} for each: {verdict}."
     )
+
+
+def _remark_order(spins):
+    """Do successive samples resemble each other?  τ = 1 + 2 Σ_k r_k, up to the first r_k within the noise."""
+    centred = spins[:100_000].astype(np.float32)
+    centred -= centred.mean(0)
+    n, total, first = len(centred), 1.0, 0.0
+    for lag in range(1, n // 4):
+        r = (centred[lag:] * centred[:-lag]).mean() / (centred**2).mean()
+        first = first or r
+        if r < 4 / np.sqrt(n):
+            break
+        total += 2 * r
+    if total < 1.1:
+        return []
+    return [
+        f"Successive samples resemble each other (correlation {first:.2f} from one to the next): in order of "
+        f"time they count as some {len(spins) / total:.0f} independent ones, and the standard errors are too "
+        f"small by a factor of about {np.sqrt(total):.1f}."
+    ]
 
 
 def _hint(shape, transpose):

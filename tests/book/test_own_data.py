@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import zipfile
 
 import h5py
@@ -256,6 +257,18 @@ def test_twins_rare_values_and_repeats_are_remarked(rng):
     assert "fewer than 10 times: '3' (3)." in remarks(rare)
     again = np.concatenate([plain, plain[:1], plain[:1]])
     assert "2 samples (1%) equal to an earlier one, the most frequent configuration 3 times" in remarks(again)
+
+
+def test_the_order_of_time_is_noticed(tmp_path, rng):
+    """Each spin keeps its value with probability 0.8: r_k = 0.8^k and τ = 9; shuffled, nothing is said."""
+    kept, spins = rng.random((3000, 5)) < 0.8, 2 * rng.integers(0, 2, (3000, 5)) - 1
+    for n in range(1, 3000):
+        spins[n] = np.where(kept[n], spins[n - 1], spins[n])
+    said = " ".join(own_data.load(put(tmp_path, ".npy", npy(spins))).findings)
+    assert "resemble each other (correlation 0.8" in said or "(correlation 0.7" in said
+    assert 200 < int(re.search(r"as some (\d+) independent", said)[1]) < 500  # 3000/9 = 333
+    shuffled = put(tmp_path, ".npy", npy(rng.permutation(spins)))
+    assert "resemble each other" not in " ".join(own_data.load(shuffled).findings)
 
 
 @pytest.mark.parametrize(

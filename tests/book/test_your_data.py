@@ -199,8 +199,9 @@ def test_rare_columns_have_no_errors_and_the_others_have():
     spins[:, 2] = -1
     spins[:3, 2] = 1
     errors = {"ridge PLM": np.ones(21)}
-    said = ours.without_errors(errors, own_data.OwnData(spins, tuple("abcdef"), (), "", ""))
+    said = ours.without_errors(errors, own_data.OwnData(spins, tuple("abcdef"), (), "", ""), 0.1)
     assert np.isnan(errors["ridge PLM"]).sum() == 1 + 5
+    assert any("penalty of ridge PLM is strong" in sentence for sentence in said)
     assert any("No standard errors for the parameters of 'c'" in sentence for sentence in said)
 
 
