@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ising_book import extensions, runs, store, walk, worlds
-from ising_lib import ddpm, denoisers, erasure, estimators, imputation, metrics, stopping
+from ising_lib import datasets, ddpm, denoisers, erasure, estimators, imputation, kinetic, metrics, stopping
 from tests.book.small import TRAINING, Bar, L, cache, small_network, small_recording  # noqa: F401
 
 # ------------------------------------------------------------------------------------------------ held out
@@ -157,3 +157,35 @@ def test_a_method_that_refuses_is_named_and_leaves_nothing_nor_what_is_drawn_fro
     assert "pseudolikelihood refused the samples: a spin never changes" in caplog.text
     network = denoisers.LogitMLP(6, rng=np.random.default_rng(0))
     assert arrays["n_weights"] == sum(weights.numel() for weights in network.parameters())
+
+
+# ---------------------------------------------------------------------------------------------------- time
+
+
+def test_kinetic_fits_pairs_of_one_trajectory_and_of_the_denoiser():
+    world = worlds.Kinetic(n_spins=4, n_observed=400, n_iterations=20, n_augmented=500, n_sampling_steps=5)
+    arrays = extensions.kinetic_ising(world, Bar())
+    truth = kinetic.KineticModel(arrays["truth"][:4], arrays["truth"][4:].reshape(4, 4))
+    before, after = extensions._pairs(world, truth, 400, "observed")
+    np.testing.assert_array_equal(before[1:], after[:-1])
+    direct, bounds = kinetic.fit(before, after), kinetic.cramer_rao(truth, before)
+    np.testing.assert_array_equal(arrays["direct"], [*direct.fields, *direct.weights.ravel()])
+    assert arrays["bound"] == pytest.approx(sum(one.sum() for one in bounds) / 4)
+    answers = np.array([arrays[name] for name in extensions.MOVING_METHODS])
+    assert len(np.unique(answers.round(9), axis=0)) == len(answers) == 6
+    assert ((arrays["prior"][4:]) ** 2).sum() < ((arrays["direct"][4:]) ** 2).sum()  # a ridge shrinks
+    likelihood = dict(zip(extensions.MOVING_METHODS, arrays["test_likelihood"], strict=False))
+    # 20 parameters cost 10 nats on 400 pairs on average, half a χ² of 20, whose spread is 0.008 a pair
+    assert arrays["test_likelihood"][-1] - likelihood["direct"] == pytest.approx(0.025, abs=0.03)
+
+
+def test_a_neuron_that_repeats_itself_is_predicted_from_its_own_last_bin_only(monkeypatch, rng):
+    """Each neuron keeps its state with probability 0.9; the last bin of others says nothing."""
+    flips = np.where(rng.random((40, 3, 300)) < 0.1, -1, 1)
+    monkeypatch.setattr(datasets, "load_retina", lambda: (flips.cumprod(axis=2) > 0).astype(np.uint8))
+    arrays = extensions.retina_in_time(worlds.RetinaInTime(n_spins=3, n_repeats=20), Bar())
+    entropy = -(0.1 * np.log(0.1) + 0.9 * np.log(0.9))
+    # 17,940 spins of spread 0.66 nats: standard error 0.005 a neuron, 0.015 for three; three times that
+    np.testing.assert_allclose(arrays["test_likelihood"][-1], -3 * entropy, atol=0.045)
+    np.testing.assert_allclose(arrays["test_likelihood"][:-1], -3 * np.log(2), atol=0.045)
+    assert set(arrays) == {"test_likelihood", "spike_rate"}

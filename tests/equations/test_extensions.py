@@ -1,10 +1,10 @@
-"""The equations of the pages beyond the thesis: R, the rivals; B, the denoiser; C, the corrected fit."""
+"""The equations of the pages beyond the thesis: rivals (R), denoiser (B), corrected fit (C), time (K)."""
 
 import numpy as np
 import pytest
 import torch
 
-from ising_lib import ddpm, erasure, estimators, exact, ising, metrics
+from ising_lib import ddpm, erasure, estimators, exact, ising, kinetic, metrics
 from ising_lib.denoisers import FieldDenoiser, MeanField
 from tests.equations.helpers import covariance, features, gradient, tilted, vector
 
@@ -221,3 +221,40 @@ def test_eq_c5_what_two_spins_alone_do(model):
     limit = 2 * left[1] - left[0]  # the next order, in proportion to ε, taken out
     expected = np.concatenate([np.zeros(M), 2 / 3 * model.to_vector()[M:] ** 3])
     np.testing.assert_allclose(limit, expected, rtol=0, atol=0.02 * np.abs(expected).max())
+
+
+# ---- time
+
+
+def test_eq_k1_k2_a_step_is_a_product_and_its_logarithm_a_sum(rng):
+    """All eight next states of one state, each factor by itself, and two steps of a series."""
+    model, states = kinetic.gaussian(3, 1.5, 1.5, rng=rng), exact.configurations(3)
+    before = states[rng.integers(8)]
+    expected = np.ones(8)
+    for i in range(3):
+        field = model.fields[i] + sum(model.weights[i, j] * before[j] for j in range(3))
+        expected *= np.exp(states[:, i] * field) / (2 * np.cosh(field))
+    found = kinetic.log_likelihood(model, np.tile(before, (8, 1)), states)
+    np.testing.assert_allclose(np.exp(found), expected, rtol=0, atol=ROUNDING)
+    assert expected.sum() == pytest.approx(1)
+
+
+def test_eq_k3_is_minus_the_second_derivative_and_gives_the_bound(rng):
+    """Of Eq. (K.2) by autodiff, whatever σ(t+1); the bound is the diagonal of the inverse."""
+    model = kinetic.gaussian(3, 1.5, 1.5, rng=rng)
+    before, after = rng.choice([-1.0, 1.0], (2, 40, 3))
+    x = torch.tensor(np.column_stack([before, np.ones(40)]))
+    bound_fields, bound_weights = kinetic.cramer_rao(model, before)
+    for i in range(3):
+        spins = torch.tensor(after[:, i])
+
+        def minus_log_p(w, spins=spins):
+            return (torch.log(2 * torch.cosh(x @ w)) - spins * (x @ w)).sum()
+
+        w = torch.tensor([*model.weights[i], model.fields[i]])
+        information = torch.autograd.functional.hessian(minus_log_p, w).numpy()
+        free = 1 - np.tanh(model.local_fields(before)[:, i]) ** 2
+        by_hand = sum(f * np.outer(row, row) for f, row in zip(free, x.numpy(), strict=True))
+        np.testing.assert_allclose(information, by_hand, rtol=0, atol=ROUNDING * 100)
+        bound = np.diag(np.linalg.inv(information))
+        np.testing.assert_allclose([*bound_weights[i], bound_fields[i]], bound, rtol=1e-9)
