@@ -1,4 +1,5 @@
-"""The pictures of the chapters, computed: ``python book/pictures.py`` writes them all as SVG.
+"""The pictures of the chapters, computed: ``python book/pictures.py`` writes them all as SVG, and the
+picture that stands for the book elsewhere.
 
 Colours and style are the book's; black becomes the colour of the page's text, in light and in dark.
 """
@@ -9,10 +10,11 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from ising_book import style
+from ising_book import execute, runs, style
 from ising_lib import ddpm, erasure, exact, ising, sampling, stopping
 
 FOLDER = Path(__file__).parent / "_static" / "chapters"
@@ -308,6 +310,26 @@ def draw(name, folder=FOLDER):
     return figure
 
 
+def social(path=FOLDER.parent / "style" / "social.png"):
+    """What a link to the book shows elsewhere, 1200 x 630: the error during training, of Figure 5's runs."""
+    found = runs.find_or_compute(execute.plan("fig05_training_length"))
+    with mpl.rc_context():
+        style.use_style()
+        figure = Figure(figsize=(6, 3.15), facecolor="white")
+        FigureCanvasAgg(figure)
+        ax = figure.subplots()
+        error = np.array([run.error("monitored") for run in found])  # (S, K)
+        style.curve(ax, found[0]["iterations"], error, "augmented", "augmented by a diffusion model")
+        style.level(ax, [run.error("observed") for run in found], "observed", "observed samples alone")
+        ax.set(xscale="log", xlabel="training iterations", ylabel="error of fields and couplings")
+        ax.legend()
+        figure.suptitle("The inverse Ising problem with augmented data", fontsize=13)
+        figure.savefig(path, dpi=200, metadata={"Software": None})
+    return figure
+
+
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        social()
     for chosen in sys.argv[1:] or PICTURES:
         draw(chosen)

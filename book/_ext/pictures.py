@@ -45,7 +45,16 @@ def svg(text, alt, name):
     )
 
 
+def unnumber(app, config):
+    """Captions have no numbers: Figure 5 is the thesis's, not our fifth picture.
+
+    Said here, since an extension of Jupyter Book's numbers them for LaTeX whatever the configuration says.
+    """
+    config.numfig = False
+
+
 def setup(app):
-    """Before the theme changes the page's body."""
+    """Before the theme changes the page's body, and after that extension."""
+    app.connect("config-inited", unnumber, priority=900)
     app.connect("html-page-context", inline, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Buttons that lead from a page to its place on GitHub or GitLab: source, issue, Binder.
+"""The book's place on GitHub or GitLab: buttons for source, issue and Binder, and what a link to it shows.
 
 The repository is where the clone came from, so that a fork's book leads to the fork; in a clone of anything
 else there is no place to lead to, and no button.
@@ -27,12 +27,24 @@ def add_options(app, config):
         "use_issues_button": True,
         "launch_buttons": {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"},
     }
+    # what a link to the book shows elsewhere has to be named in full, so only a book with pages has it
+    config.ogp_site_url = site_of(address)
+    config.ogp_image = f"{config.ogp_site_url}_static/social.png"
+    config.ogp_image_alt = (
+        "Error of the inferred parameters against training iterations: it falls, then rises"
+    )
 
 
 def page_of(remote):
     """The web page of a remote, https://HOST/OWNER/NAME; None where it is not on a known host."""
     match = _HOSTED.fullmatch(remote)
     return f"https://{match['host']}/{match['path']}" if match else None
+
+
+def site_of(address):
+    """Where the pages of a repository are published, https://OWNER.github.io/NAME/ or the same at GitLab."""
+    host, owner, name = address.removeprefix("https://").split("/", 2)
+    return f"https://{owner.lower()}.{host.removesuffix('.com')}.io/{name}/"
 
 
 def _git(app, *arguments):

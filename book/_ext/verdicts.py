@@ -59,8 +59,18 @@ class Scoreboard(SphinxDirective):
         return [found]
 
 
+def colour(app, doctree):
+    """The verdicts in the table of all claims look like the badges that lead there."""
+    kinds = {entry["verdict"] for entry in _verdicts(app.env).values()}
+    if app.env.docname == "book/claims":
+        for word in doctree.findall(nodes.strong):
+            if isinstance(word.parent.parent, nodes.entry) and word.astext() in kinds:
+                word["classes"] += ["verdict", word.astext().replace(" ", "-")]
+
+
 def setup(app):
     """Both can be read in parallel."""
+    app.connect("doctree-read", colour)
     app.add_role("verdict", Verdict())
     app.add_directive("scoreboard", Scoreboard)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
