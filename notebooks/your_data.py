@@ -103,13 +103,19 @@ def _redrawn(model, spins, missing, rng, n_sweeps=5):
 def matched(spins, n_samples, rng):
     """Maximum likelihood with a normal prior of width 1 on each coupling: exact up to 20 spins.
 
-    Beyond, Boltzmann learning starts from independent spins: pseudolikelihood may be far from the data.
+    Beyond, Boltzmann learning starts from independent spins, since pseudolikelihood may be far from the data;
+    a penalty of 1e-3 at least keeps pairs that are never active together from running away.
     """
-    weak = 1 / (2 * n_samples)
+    weak = penalty(n_samples, spins.shape[1])
     if spins.shape[1] <= exact.MAX_SPINS:
         return estimators.maximum_likelihood(spins, weak).model
     start = imputation.independent_model(spins)
-    return boltzmann.fit(spins, start, rng=rng, ridge=weak, n_rounds=16, max_iterations=200).model
+    return boltzmann.fit(spins, start, rng=rng, ridge=weak, max_iterations=100).model
+
+
+def penalty(n_samples, n_spins):
+    """λ of maximum likelihood."""
+    return max(1 / (2 * n_samples), 1e-3 if n_spins > exact.MAX_SPINS else 0)
 
 
 def draw(model, spins, rng):
@@ -144,7 +150,8 @@ def standard_errors(models, ridge, spins, n_samples, drawn, added):
     if drawn.get("maximum likelihood") is not None:
         curvature = _feature_covariance(drawn["maximum likelihood"])
         prior = np.arange(len(curvature)) >= spins.shape[1]
-        inverse = np.linalg.inv(curvature + np.diag(prior / n_samples + 1e-9))
+        penalties = 2 * penalty(n_samples, spins.shape[1]) * prior
+        inverse = np.linalg.inv(curvature + np.diag(penalties + 1e-9))
         found["maximum likelihood"] = np.diag(inverse @ _feature_covariance(spins) @ inverse)
     return {name: np.sqrt(variance / n_samples + added) for name, variance in found.items()}
 
