@@ -33,6 +33,7 @@ _LOOKS = {  # role: colour, line, marker
     "corrected": ("#E69F00", "-", "v"),
     "structured": ("#AA3377", (0, (2, 1)), "P"),
     "denoiser": ("#7B61C9", (0, (6, 2)), "X"),
+    "discrete": ("#6B7F00", (0, (3, 1, 1, 1)), "p"),
 }
 COLOURS, LINES, MARKERS = ({role: look[n] for role, look in _LOOKS.items()} for n in range(3))
 
