@@ -5,6 +5,7 @@ the option that goes on.  Nothing in a file is ever evaluated or unpickled.
 """
 
 import bz2
+import contextlib
 import csv
 import gzip
 import io
@@ -27,7 +28,6 @@ _MISSING = ("", "na", "n/a", "nan", "null", "none", "?", ".")
 _UP = ("true", "t", "yes", "y", "on")
 _DOWN = ("false", "f", "no", "n", "off")
 _WORDS = dict.fromkeys(_MISSING, np.nan) | dict.fromkeys(_UP, 1.0) | dict.fromkeys(_DOWN, 0.0)
-_DAMAGED = "DATA must be a readable {} file, got {}: damaged or of another kind ({})"
 _CODINGS = {
     (0, 1): "Written as 0 and 1, read as -1 and +1:",
     (-1, 1): "Written as -1 and +1:",
@@ -78,28 +78,27 @@ def read(path, name=None, missing=()):
         return _READERS[suffix](content, path.name, missing if suffix in _TEXTS else name)
 
 
-class _whole:
+@contextlib.contextmanager
+def _whole(suffix, source):
     """Any error inside means that the file is damaged: each library has its own for that."""
-
-    def __init__(self, suffix, source):
-        self.place = suffix, repr(source)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, _):
-        if isinstance(error, Exception) and not isinstance(error, Unusable):
-            raise Unusable(_DAMAGED.format(*self.place, kind.__name__)) from error
+    try:
+        yield
+    except Unusable:
+        raise
+    except (Exception, MemoryError) as error:
+        kind = type(error).__name__
+        raise Unusable(
+            f"DATA must be a readable {suffix} file, got {source!r}: damaged or of another kind ({kind})"
+        ) from error
 
 
 def _bytes(path):
     try:
         content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise Unusable(f"DATA must be a file, got {str(path)!r}: no such file") from error
-    except IsADirectoryError as error:
-        raise Unusable(f"DATA must be a file, got {str(path)!r}: a folder") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        if isinstance(error, FileNotFoundError | IsADirectoryError):
+            reason = "a folder" if path.is_dir() else "no such file"
+            raise Unusable(f"DATA must be a file, got {str(path)!r}: {reason}") from error
         reason = getattr(error, "strerror", None) or error
         raise Unusable(f"DATA must be a file that can be read, got {str(path)!r}: {reason}") from error
     if not content:
@@ -217,7 +216,7 @@ def _from_cells(rows, numbers, source, missing, said, mark=","):
     found = [_number(cell, mark, missing) for cell in cells]
     values = np.array([np.nan if one is None else one for one in found])[codes].reshape(len(rows), width)
     strange = np.array([one is None for one in found])[codes].reshape(len(rows), width)
-    labelled = bool(strange[1:, 0].any())  # a first column of words
+    labelled = bool(len(rows) > 1 and strange[1:, 0].mean() > 0.5)  # a first column of words
     if shorter and not labelled and len(np.unique(values[1:, 0])) < len(rows) - 1:
         raise Unusable(f"DATA must have {width} cells in every line, got {width - 1} in line {numbers[0]} of "
                        f"{source!r}")  # fmt: skip
@@ -343,13 +342,10 @@ def _read_parquet(content, source, _name):
         import pyarrow  # noqa: F401 - what pandas reads it with
     except ImportError:
         raise Unusable(
-            f"DATA must be of another kind, got {source!r}: to read .parquet, pip install pyarrow; or save "
-            "it as .csv"
+            f"DATA must be of another kind, got {source!r}: for .parquet, pip install pyarrow, or save a .csv"
         ) from None
     frame = pd.read_parquet(io.BytesIO(content))
-    cells = frame.astype(object).where(frame.notna(), "").astype(str).to_numpy().tolist()
-    table = _from_cells([list(map(str, frame.columns)), *cells], range(len(cells) + 1), source, (), [])
-    return table
+    return _read_text(frame.to_csv(index=False).encode(), source, ())
 
 
 def _choose(arrays, source, name):

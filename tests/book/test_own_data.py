@@ -101,12 +101,10 @@ R = '"a" "b" "c" "d"\n'
 FORMS = {  # how the same bits (N, M) may be written: ending, content; options, names, words that are said
     "csv": (".csv", text),
     "±1": (".csv", lambda b: text(2 * b - 1), {}, None, "Written as -1 and +1"),
-    "+1": (".csv", coded("-1", "+1")),
     "names": (".csv", lambda b: text(b, header=NAMED), {}, ABCD),
     "floats": (".csv", lambda b: text(b, form="%.3f")),
     "blanks": (".csv", lambda b: text(b, delimiter="  ")),
     "tabs": (".TSV", lambda b: text(b, delimiter="\t")),
-    "txt by blanks": (".txt", lambda b: text(b, delimiter=" ")),
     "dat by tabs and blanks": (".dat", lambda b: text(b, delimiter=" \t")),
     "data by bars": (".data", lambda b: text(b, delimiter="|")),
     "a blank at the end": (".txt", lambda b: text(b, delimiter=" ").replace("\n", " \n")),
@@ -115,7 +113,6 @@ FORMS = {  # how the same bits (N, M) may be written: ending, content; options, 
     "true and false": (".csv", coded("False", "TRUE", ";"), {}, None, "Words read as 1"),
     "yes and no": (".csv", coded("no", "yes", header=NAMED), {}, ABCD, "no, yes"),
     "Y and N": (".csv", coded("N", "Y")),
-    "T and F": (".tsv", coded("F", "T", "\t")),
     "1 and 2": (".csv", lambda b: text(b + 1), {}, None, "Written as 1 and 2"),
     "Windows": (".csv", lambda b: b"\xef\xbb\xbf" + text(b).replace("\n", "\r\n").encode()),
     "UTF-16": (".csv", lambda b: text(b).encode("utf-16")),
@@ -148,7 +145,7 @@ FORMS = {  # how the same bits (N, M) may be written: ending, content; options, 
     "an index that is named": (".csv", labelled(np.arange(N) ** 2), {"index": "site"}, ABCD),
     "a group left out": (
         ".csv",
-        lambda b: labelled(["x", "y"] * (N // 2), "g", "h,a,b,c,d")(np.column_stack([np.arange(N) % 7, b])),
+        lambda b: labelled(["p", "q"] * (N // 2), "g", "h,a,b,c,d")(np.column_stack([np.arange(N) % 7, b])),
         {"drop": ["h"]},
         ABCD,
     ),
@@ -166,11 +163,7 @@ FORMS = {  # how the same bits (N, M) may be written: ending, content; options, 
     "zip": (".zip", lambda b: zipped(text(b))),
     "npy": (".npy", npy),
     "npy bool": (".npy", lambda b: npy(b.astype(bool))),
-    "npy uint8": (".npy", lambda b: npy(b.astype(np.uint8))),
     "npy int8 ±1": (".npy", lambda b: npy((2 * b - 1).astype(np.int8))),
-    "npy float16": (".npy", lambda b: npy(b.astype(np.float16))),
-    "npy big-endian": (".npy", lambda b: npy(b.astype(">i4"))),
-    "npy by columns": (".npy", lambda b: npy(np.asfortranarray(b))),
     "npy of trials": (".npy", lambda b: npy(b.reshape(3, 20, M).transpose(0, 2, 1)), {"axis": 2}),
     "npz": (".npz", lambda b: npz(x=b, labels=np.array(["a", "b"]), rate=20.0)),
     "npz by name": (".npz", lambda b: npz(a=1 - b, x=b), {"name": "x"}),
@@ -178,7 +171,6 @@ FORMS = {  # how the same bits (N, M) may be written: ending, content; options, 
     "npz sparse": (".npz", sparse_npz, {}, None, "sparse"),
     "mat": (".mat", lambda b: mat(x=b.astype(np.float64), rate=20.0, ids=np.arange(M))),
     "mat sparse": (".mat", lambda b: mat(x=scipy.sparse.csc_matrix(b.astype(float)))),
-    "mat logical": (".mat", lambda b: mat(x=b.astype(bool))),
     "mat by name": (".mat", lambda b: mat(a=1 - b, x=b), {"name": "x"}),
     "mat 7.3": (".mat", mat73),
     "mat 7.3 sparse": (".mat", lambda b: mat73(b, sparse=True)),
@@ -317,7 +309,7 @@ BAD = [  # ending, content, words of the sentence, options
         replaced(8, "0,1,maybe,0"),
         "got 'maybe' in line 9, column '3': leave the column out by --drop 3",
     ),
-    (".csv", replaced(8, "0,1,=1+1,0"), "got '=1+1' in line 9"),
+    (".csv", replaced(8, "=1+1,1,0,0"), "got '=1+1' in line 9, column '1'"),
     (".csv", replaced(5, "0,1"), "must have 4 cells in every line, got 2 in line 6"),
     (".csv", replaced(5, "0,1,0,1,1"), "must have 4 cells in every line, got 5 in line 6"),
     (".csv", text(bits(), header="a,b,c"), "must have 4 cells in every line, got 3 in line 1"),
@@ -428,34 +420,11 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(tmp_path, monkeypatch, w
     assert len(line) < 400
 
 
-PLACES = {  # what is there, and words of the sentence
-    "nothing": "no such file",
-    "a folder": "a folder",
-    "a file that gives errors": "must be a file that can be read",
-    "a loop of links": "must be a file that can be read",
-    "below a file": "must be a file that can be read",
-    "a name with a line end": "no such file",
-    "too long a name": "must be a file that can be read",
-}
-
-
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", ["a loop", "a file/data.csv", "data\nerror: .csv", "x" * 300 + ".csv"])
 def test_what_is_no_readable_file_is_refused(tmp_path, monkeypatch, place):
-    path = tmp_path / "data.csv"
-    if place == "a folder":
-        path.mkdir()
-    elif place == "a file that gives errors":
-        path.symlink_to("/proc/self/mem")  # not even root can read its first byte
-    elif place == "a loop of links":
-        path.symlink_to(path)
-    elif place == "below a file":
-        path.write_text("0,1\n")
-        path = path / "data.csv"
-    elif place == "a name with a line end":
-        path = tmp_path / "data\nerror: .csv"
-    elif place == "too long a name":
-        path = tmp_path / ("x" * 300 + ".csv")
-    assert PLACES[place] in refusal(tmp_path, monkeypatch, path)
+    (tmp_path / "a loop").symlink_to(tmp_path / "a loop")
+    (tmp_path / "a file").write_text("0,1\n")
+    assert "error: DATA must be a file" in refusal(tmp_path, monkeypatch, tmp_path / place)
 
 
 WHOLE = {".csv": text(bits()).encode(), ".npy": npy(bits()), ".npz": npz(x=bits()), ".mat": mat(x=bits())}
