@@ -10,6 +10,7 @@ from pathlib import Path
 
 _IMAGE = re.compile(r'<img[^>]*?src="(?P<source>[^"]*_images/(?P<name>[^"/]+\.svg))"[^>]*?/?>')
 _ALT = re.compile(r'alt="([^"]*)"')
+_TEXT = re.compile(r'(<g id="text_\d+">\s*(?:<!--.*?-->\s*)?<g style="fill: (#[0-9a-f]{6}))', re.DOTALL)
 _BLACK = re.compile(r"(fill|stroke): ?(#000000|#000|black)\b")
 
 
@@ -32,6 +33,8 @@ def inline(app, pagename, templatename, context, doctree):
 def svg(text, alt, name):
     """The <svg> element of a file: as wide as the page lets it be, named by its alternative text."""
     element = _BLACK.sub(r"\1: currentColor", text[text.index("<svg") :])
+    # a word in the colour of its curve: too pale on one of the grounds, if not mixed with that of the text
+    element = _TEXT.sub(r"\1; fill: color-mix(in srgb, \2 75%, currentColor)", element)
     # names inside a picture are shared by the page: two pictures may not both hold a "patch_1"
     prefix = re.sub(r"\W", "", name.removesuffix(".svg"))[:12]
     element = re.sub(r'(\bid="|xlink:href="#|url\(#)', rf"\g<1>{prefix}-", element)

@@ -61,7 +61,8 @@ SEARCHES = """() => [...document.querySelectorAll(".search-button__button, input
 
 # Matplotlib writes text as a group of outlines. Text that stands on something drawn is not looked at.
 PALE = """(least) => {
-  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const numbers = (colour) => // of 255, or of 1 where colours are mixed
+    colour.match(/[\\d.]+/g).map((part) => part * (colour.startsWith("color(srgb") ? 255 : 1));
   const light = (rgb) => rgb.slice(0, 3).map((c) => c / 255)
     .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
     .reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
