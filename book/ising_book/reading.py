@@ -248,7 +248,7 @@ def _is_numeric_header(values):
     first, body = values[0], values[1:]
     if np.isnan(first).any() or (first % 1).any() or len(set(first)) < len(first) or not len(body):
         return False
-    return len(np.unique(body[:, 1:])) <= 4 and not np.isin(first[1:], body[:, 1:]).all()
+    return len(np.unique(body[:, 1:])) <= 4 and not np.isin(first[1:], [*np.unique(body[:, 1:]), 0, 1]).all()
 
 
 def _without_index(table):
