@@ -187,6 +187,7 @@ _ = fig.suptitle(f"otherwise {setting}", fontsize=10)
 # F = -\left\langle \frac{\partial^2 \log p}{\partial w\, \partial w^\top} \right\rangle
 #   = \langle O O^\top \rangle - \langle O \rangle \langle O \rangle^\top, \tag{R.1}
 # $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
 #
 # because $\log p = w \cdot O - \log Z$, and the second derivative of $\log Z$ is the covariance of $O$. By Cramér
 # and Rao no unbiased estimate from $N$ independent samples has a covariance below $F^{-1}/N$. Summed as in
@@ -196,8 +197,8 @@ _ = fig.suptitle(f"otherwise {setting}", fontsize=10)
 # $$
 # \mathrm{MSE}_\text{CR} = \frac{1}{M} \frac{\operatorname{tr} F^{-1}}{N}. \tag{R.2}
 # $$
-#
 # {download}`✓ <../tests/equations/test_extensions.py>`
+#
 #
 # A *biased* method may lie below: a ridge pulls the parameters towards zero, and this pays where they are small
 # against their own uncertainty. Most methods here are biased, so the bound is a scale for them, not a floor.

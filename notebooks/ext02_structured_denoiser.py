@@ -165,6 +165,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=3)
 # p(x \mid \sigma_0) \propto \exp\!\left(-\frac{|x - \sqrt{\bar\alpha_t}\, \sigma_0|^2}{2 (1 - \bar\alpha_t)}\right)
 # \propto \exp\!\left(\frac{\sqrt{\bar\alpha_t}}{1 - \bar\alpha_t}\, x \cdot \sigma_0\right). \tag{B.1}
 # $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
 #
 # The second step drops $|x|^2$ and $|\sigma_0|^2 = M$, which do not depend on $\sigma_0$, as spins are $\pm 1$. By
 # Bayes' rule,
@@ -175,6 +176,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=3)
 # \exp\Big(\sum_i (h_i + y_i)\, \sigma_{0,i} + \sum_{i<j} J_{ij}\, \sigma_{0,i} \sigma_{0,j}\Big),
 # \qquad y = \frac{\sqrt{\bar\alpha_t}}{1 - \bar\alpha_t}\, x: \tag{B.2}
 # $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
 #
 # the same couplings in fields $h + y$. The best guess of $\sigma_0$, which is all that a denoiser has to know
 # ([Eq. (18)](#eq-18) to [(21)](#eq-21)), is the magnetisation of this model. Write it as $\tanh f_i$. A large
@@ -188,6 +190,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=3)
 # m^{k+1}_i = \tanh\Big(y_i + h_i + c_k \sum_j J_{ij} m^k_j - d_k\, m^k_i \sum_j J_{ij}^2 \big(1 - (m^k_j)^2\big)\Big).
 # \tag{B.3}
 # $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
 
 # %% tags=["remove-input"]
 source(denoisers.MeanField.rest, denoisers.FieldDenoiser.loss)
@@ -202,8 +205,9 @@ source(denoisers.MeanField.rest, denoisers.FieldDenoiser.loss)
 # $$
 # \frac12 \int_0^\infty \big\langle |\sigma_0 - \hat\sigma_0|^2 \big\rangle\, d\kappa = -\langle \log p(\sigma_0) \rangle . \tag{B.4}
 # $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
 #
-# {download}`✓ <../tests/equations/test_extensions.py>` If $\hat\sigma_0$ is the exact posterior mean of another
+# If $\hat\sigma_0$ is the exact posterior mean of another
 # distribution $q$, the integral is $-\langle \log q \rangle_p$, larger by the divergence of $q$ from $p$
 # {cite}`verdu2010mismatched`. The thesis's loss [Eq. (44)](#eq-44) is such an integral with other weights:
 # $|\bar\epsilon - \hat\epsilon|^2 = \kappa\, |\sigma_0 - \hat\sigma_0|^2$ with $t$ drawn evenly weighs the ratios by

@@ -159,6 +159,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # $$
 # \frac{\partial S}{\partial \mu_a} = -w_a , \qquad\text{so}\qquad \hat w(\mu) = -\nabla S(\mu) . \tag{C.1}
 # $$
+# {download}`○ <../tests/equations/test_extensions.py>`
 #
 # So all that is needed is the entropy as a function of the moments. Write $m_i = \langle \sigma_i \rangle$ for
 # the means and $C_{ij} = \langle \sigma_i \sigma_j \rangle - m_i m_j$ for the correlations, with $C_{ii} = 1 -
@@ -170,6 +171,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # $$
 # S(m, C) \approx \sum_i s(m_i) + \tfrac12 \log\det C - \tfrac12 \sum_i \log C_{ii} . \tag{C.2}
 # $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
 #
 # That is the only approximation. The slopes of the determinant are the inverse matrix, $\partial \log\det C /
 # \partial C_{ij} = 2\,(C^{-1})_{ij}$ for a pair, and $s'(m) = -\operatorname{artanh} m$. Hence
@@ -180,6 +182,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # \hat h_i &= \operatorname{artanh} m_i - \sum_j \hat J_{ij} m_j + m_i \Bigl[ (C^{-1})_{ii} - \frac{1}{1 - m_i^2}
 # \Bigr] \tag{C.3}
 # \end{align*}
+# {download}`✓ <../tests/equations/test_extensions.py>`
 #
 # This is mean-field theory. Without the bracket it is naive mean field. The bracket is Onsager's reaction: the
 # part of its neighbours' field that spin $i$ itself has caused. To second order in the couplings it is $\sum_j
@@ -192,6 +195,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # \hat w\bigl( \langle O \rangle_{f_\epsilon} \bigr) = \epsilon w , \qquad\text{e.g. by}\qquad
 # w \leftarrow w + \alpha \bigl[ \hat w( \langle O \rangle_{f_\epsilon} ) - \epsilon w \bigr] . \tag{C.4}
 # $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
 #
 # With $\hat w(\mu) = \mu$ this is the thesis's update. Its limits are known methods. As $\epsilon \to 1$
 # nothing is erased, and it is mean-field inference from the raw data. For weak correlations $C^{-1} \approx
@@ -213,11 +217,11 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # \Delta J_{ij} = \tfrac23\, \epsilon^3 J_{ij}^3 + \mathcal O(\epsilon^4) , \qquad \Delta h_i = \mathcal
 # O(\epsilon^4) . \tag{C.5}
 # $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
 #
 # It comes from $\tanh J / (1 - \tanh^2 J) = J + \tfrac23 J^3 + \dots$, which [Eq. (C.3)](#eq-c-3) gives for a
 # pair without fields. The tests check it. With $J_{ij} \sim g/\sqrt M$ it is smaller than the coupling itself
 # by $\epsilon^3 g^2/M$.
-# {download}`✓ <../tests/equations/test_extensions.py>`
 
 # %% tags=["remove-input", "hide-output"]
 source(erasure.tap_parameters, extensions.corrected)

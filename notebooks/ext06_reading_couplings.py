@@ -128,8 +128,8 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=2)
 # \langle \sigma_i \rangle = \tanh f_i, \qquad
 # f_i \to h_i + \sum_{j \ne i} J_{ij} \sigma_j . \tag{B.5}
 # $$
-#
 # {download}`✓ <../tests/equations/test_extensions.py>`
+#
 #
 # This is the conditional distribution of one spin given all others, the one that *pseudolikelihood* maximises
 # ({func}`ising_lib.estimators.pseudolikelihood`). So a good denoiser holds $h_i$ and $J_{ij}$ in the part of the

@@ -111,6 +111,7 @@ _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 # \mathrm{MSE} = \frac{1}{M}\Big[\sum_i (h_i^\text{true} - h_i)^2 + \sum_{i<j} (J_{ij}^\text{true} - J_{ij})^2\Big].
 # \tag{23}
 # $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
 #
 # The variance of the energy of the augmented samples under the model inferred from the observed ones
 # ({func}`ising_lib.stopping.energy_variance`) does not:
