@@ -45,7 +45,8 @@ def fit(
     The chains start from the data.  n = ``n_rounds`` · ``n_chains`` draws belong to each step; 1/n keeps F
     from being singular.  A chain's average over its rounds is one independent value, so that the spread of
     these averages gives r its standard errors.  a = 1, or less to keep to short steps, until the likelihood
-    still to be gained, rᵀ (F + 2 Λ)⁻¹ r / 2, is near what the noise of r feigns.  From there on a = 1, 1/2,
+    still to be gained, rᵀ (F + 2 Λ)⁻¹ r / 2, is near what the noise of r feigns; a step that doubles it is
+    taken back, and made shorter.  From there on a = 1, 1/2,
     1/3, …, and w becomes the average of such steps, of ``n_averaged`` or more, until no moment's |z| is
     larger than noise explains.
 
@@ -83,6 +84,7 @@ def fit(
     replica, settled = sampling._Replica(start, n_chains, rng), 0
     replica.state[:n_spins] = spins[rng.integers(0, len(spins), n_chains)].T
     replica.sweep(100 * thin)
+    longest, lowest, kept = _LONGEST, np.inf, replica.state.copy()
     for n_iterations in range(1, max_iterations + 1):
         replica.follow(IsingModel.from_vector(vector, n_spins))
         replica.sweep(10 * thin)
@@ -103,8 +105,14 @@ def fit(
         if settled >= n_averaged and np.abs(z_scores).max() <= limit:
             sampling._require_mixed(before, replica.spins, 0.05, 10 * thin, n_rounds * thin)
             return BoltzmannFit(replica.model, z_scores, n_iterations)
-        settled += settled > 0 or gain <= 3 * feigned
-        vector = vector + min(1.0, np.sqrt(2 * _LONGEST / gain)) / max(settled, 1) * step
+        if gain > 2 * lowest and not settled:  # too long a step: back, and shorter
+            longest /= 4
+            replica.state[:] = kept
+        else:
+            settled += settled > 0 or gain <= 3 * feigned
+            longest, lowest, last = min(2 * longest, _LONGEST), gain, vector
+            kept, direction = replica.state.copy(), step
+        vector = last + min(1.0, np.sqrt(2 * longest / lowest)) / max(settled, 1) * direction
     raise NotConverged(
         f"Boltzmann learning did not converge in {max_iterations} iterations: a moment is still off by "
         f"{np.abs(z_scores).max():.1f} standard errors (allowed {limit:.1f}); use a larger ridge or n_rounds",
