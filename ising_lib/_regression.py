@@ -39,9 +39,10 @@ def regress(features, targets, used, ridge, rng=None, loss="logistic"):
     [(found, n_steps)] = _path(features, targets, used, [ridge], loss, _TOLERANCE)
     separated = (targets * (features @ found.T) > 0).all(0)
     if ridge == 0 and separated.any():  # scaled up, the parameters would fit better, without end
+        which = f"spin {separated.argmax()}" if len(separated) > 1 else "a spin"
         raise NotConverged(
-            f"spin {separated.argmax()} is a function of the others in these samples: its parameters have no "
-            f"finite estimate; use a ridge above 0",
+            f"{which} is a function of the others in these samples: its parameters have no finite estimate; "
+            f"use a ridge above 0",
             np.inf,
         )
     return found[:, -1], found[:, :-1], ridge, n_steps

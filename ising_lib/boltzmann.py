@@ -44,11 +44,12 @@ def fit(
 
     The chains start from the data.  n = ``n_rounds`` · ``n_chains`` draws belong to each step; 1/n keeps F
     from being singular.  A chain's average over its rounds is one independent value, so that the spread of
-    these averages gives r its standard errors.  a = 1, or less to keep to short steps, until the likelihood
-    still to be gained, rᵀ (F + 2 Λ)⁻¹ r / 2, is near what the noise of r feigns; a step that doubles it is
-    taken back, and made shorter.  From there on a = 1, 1/2,
-    1/3, …, and w becomes the average of such steps, of ``n_averaged`` or more, until no moment's |z| is
-    larger than noise explains.
+    these averages gives r its standard errors.
+
+    At first a = 1, or less to keep to short steps, until the likelihood still to be gained, about
+    rᵀ (F + 2 Λ)⁻¹ r / 2, is near what the noise of r feigns; a step that doubles it is taken back, and made
+    shorter.  Then a = 1, 1/2, 1/3, …, so that w becomes the average of such steps, of ``n_averaged`` or more,
+    until no moment's |z| is larger than noise explains.
 
     Args:
         spins: (N, M) of ±1.
