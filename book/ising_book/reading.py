@@ -47,6 +47,7 @@ class Table:
         values: (N, M) numbers; NaN where missing, or where there is a word.
         names, labels: of columns and of rows; None where there are none.
         words: {column: (first word in it that is no number, line)}.
+        passed: the name of a first column that is passed over, so that the others keep their numbers.
         findings: sentences.
     """
 
@@ -55,6 +56,7 @@ class Table:
     labels: tuple | None = None
     words: dict = field(default_factory=dict)
     findings: list = field(default_factory=list)
+    passed: tuple = ()
 
 
 def read(path, name=None, missing=()):
@@ -234,7 +236,7 @@ def _from_cells(rows, numbers, source, missing, said, mark=","):
         words[column] = rows[row][column].strip(), numbers[row]
     labels = tuple(row[0].strip() for row in rows) if labelled else None
     table = _without_index(Table(values, names, labels, words, said))
-    if names:
+    if names is not None:
         table.findings.insert(0, f"The first line holds names: {list_of(map(repr, table.names))}.")
     used = sorted({str(cell).strip().lower() for cell in cells} & {*_UP, *_DOWN})
     if used:
@@ -266,7 +268,8 @@ def _without_index(table):
         f"The first column names or numbers the rows and is passed over: {list_of(map(repr, table.labels))}."
     )
     table.values = values[:, 1:]
-    table.names = table.names and table.names[1:]
+    names = table.names or tuple(str(n + 1) for n in range(values.shape[1]))
+    table.passed, table.names = names[:1], names[1:]
     table.words = {column - 1: word for column, word in table.words.items() if column}
     return table
 
@@ -379,7 +382,7 @@ _READERS = dict.fromkeys(_TEXTS, _read_text) | {".npy": _read_npy, ".parquet": _
 
 def samples(table, *, transpose=False, axis=None, columns=(), drop=(), index=None, weights=None):
     """The table that the options leave, rows as samples: values (N, M), their names, and sentences."""
-    values, names, words = table.values, table.names, table.words
+    values, names, words, passed = table.values, table.names, table.words, table.passed
     if values.dtype.kind not in "biuf":
         raise Unusable(f"DATA must hold plain numbers, got an array of dtype {str(values.dtype)[:60]}")
     said = list(table.findings)
@@ -399,17 +402,23 @@ def samples(table, *, transpose=False, axis=None, columns=(), drop=(), index=Non
     if transpose:
         if words:
             raise Unusable(_word_said(*next(iter(words.items())), names))
-        values, names = values.T, table.labels
+        values, names, passed = values.T, table.labels, ()
     names = tuple(str(n + 1) for n in range(values.shape[1])) if names is None else tuple(names)
     keep = np.ones(values.shape[1], dtype=bool)
     for option, wanted in (("--index", index), ("--weights", weights), ("--drop", drop)):
-        keep[_positions(option, wanted, names)] = False
+        keep[_positions(option, wanted, names, passed)] = False
     if columns:
-        keep &= np.isin(np.arange(len(names)), _positions("--columns", columns, names))
+        keep &= np.isin(np.arange(len(names)), _positions("--columns", columns, names, passed))
     if weights is not None:
-        [column] = _positions("--weights", weights, names)
+        column, *others = *_positions("--weights", weights, names, passed), None
         counts = values[:, column]
-        if np.isnan(counts).any() or (counts < 0).any() or (counts % 1).any() or counts.sum() > 5e7:
+        if (
+            len(others) > 1
+            or np.isnan(counts).any()
+            or (counts < 0).any()
+            or (counts % 1).any()
+            or counts.sum() > 5e7
+        ):
             raise Unusable(f"--weights must name a column of whole numbers from 0, got {names[column]!r}")
         values = np.repeat(values, counts.astype(int), axis=0)
         said.append(f"Column {names[column]!r} says how often each row occurred: {len(values)} samples.")
@@ -436,22 +445,22 @@ def _word_said(column, word, names):
     )
 
 
-def _positions(option, wanted, names):
+def _positions(option, wanted, names, passed):
     """Columns by name, by number from 1, by range 3-7; several with commas between them."""
-    found = []
+    found, all_names = [], passed + names
     for text in (wanted,) if isinstance(wanted, str) else wanted or ():
-        for part in (text,) if text in names else text.split(","):
+        for part in (text,) if text in all_names else text.split(","):
             first, _, last = part.strip().partition("-")
-            if part.strip() in names:
-                found.append(names.index(part.strip()))
-            elif first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= len(names):
-                found += range(int(first) - 1, min(int(last or first), len(names)))
+            if part.strip() in all_names:
+                found.append(all_names.index(part.strip()))
+            elif first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= len(all_names):
+                found += range(int(first) - 1, min(int(last or first), len(all_names)))
             else:
                 raise Unusable(
                     f"{option} must name columns, or number them from 1, got {part!r}; there are "
                     f"{list_of(map(repr, names))}"
                 )
-    return found
+    return [column - len(passed) for column in found if column >= len(passed)]
 
 
 def spins(values, names, missing=(), threshold=None):
