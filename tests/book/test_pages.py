@@ -351,3 +351,7 @@ def test_buttons_lead_to_where_the_clone_came_from(remote, page, tmp_path):
     assert config.html_theme_options.get("repository_url") == page
     for button in ("use_issues_button", "use_source_button", "launch_buttons"):
         assert bool(config.html_theme_options.get(button)) is (page is not None)
+    # the picture that a link shows, named in full: https://OWNER.github.io/NAME/_static/social.png
+    image = page and re.sub(r"//(\w+)\.com/([^/]+)/", r"//\2.\1.io/", page) + "/_static/social.png"
+    assert getattr(config, "ogp_image", None) == image
+    assert (BOOK / "_static" / "style" / "social.png").exists()
