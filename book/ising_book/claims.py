@@ -202,6 +202,31 @@ def error_ratio(run, part=None, one="augmented", other="observed"):
 
 
 @statistic
+def error_by_cycles(run, one, other, twin=None, network=None):
+    """MSE of an inference from samples of discrete diffusion over another's, for each number of cycles.
+
+    Args:
+        run: of Discrete.
+        one, other: names of inferences.
+        twin: where the other is found: in the same run, or on the same samples in that of "rivals" or of the
+            "network" of the thesis.
+        network: how that network was trained.
+
+    Returns:
+        dict: {setting: ratio}; NaN where the twin is not stored.
+    """
+    truth = {field.name: run.config[field.name] for field in dataclasses.fields(worlds.KnownTruth)}
+    holder = run
+    if twin == "rivals":
+        holder = store.find(worlds.describe(worlds.Rivals(**truth)))
+    elif twin == "network":
+        training = worlds.Training(**network)
+        holder = store.find(worlds.describe(worlds.Augmentation(**truth, training=training)))
+    ratios = run.error(one) / (holder.error(other) if holder else np.nan)
+    return {f"C = {c}": ratio for c, ratio in zip(run.config["cycles"], ratios, strict=True)}
+
+
+@statistic
 def over_bound(run, name):
     """MSE of an inference over the Cramér–Rao bound."""
     return run.over_bound(name)

@@ -442,3 +442,22 @@ def test_scores_of_missing_neurons_by_hand():
 
 def test_seconds_are_those_of_training_and_sampling():
     assert claims.denoiser_seconds(made({"train_seconds": 3.0, "sample_seconds": 4.0})) == 7
+
+
+def test_error_by_cycles_finds_its_twin_by_the_truth(monkeypatch):
+    """Ratios of two numbers of cycles, in one run and to a run on the same truth, which may be missing."""
+    world = worlds.Discrete(n_spins=2, n_observed=300, seed=4, cycles=(1, 3))
+    arrays = {"truth": np.zeros(3), "augmented": with_errors([1, 3]), "erasure": with_errors([4])[0]}
+    run = store.Run(worlds.describe(world), arrays, {})
+    inside = claims.error_by_cycles(run, "augmented", "erasure")
+    assert inside == pytest.approx({"C = 1": 1 / 4, "C = 3": 3 / 4})
+    network = {"n_iterations": 30, "stop": True}
+    training = worlds.Training(**network)
+    truth = {"n_spins": 2, "n_observed": 300, "seed": 4}
+    twins = (worlds.Rivals(**truth), 2), (worlds.Augmentation(**truth, training=training), 8)
+    kept = [(worlds.describe(w), made({"augmented": with_errors([error])[0]})) for w, error in twins]
+    monkeypatch.setattr(store, "find", lambda plain: next((r for one, r in kept if one == plain), None))
+    found = [claims.error_by_cycles(run, "augmented", "augmented", t, network) for t in ("rivals", "network")]
+    assert [one["C = 3"] for one in found] == pytest.approx([3 / 2, 3 / 8])
+    kept.clear()
+    assert np.isnan(claims.error_by_cycles(run, "augmented", "augmented", "rivals")["C = 1"])

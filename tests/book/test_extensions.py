@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from ising_book import extensions, runs, store, walk, worlds
-from ising_lib import datasets, ddpm, denoisers, erasure, estimators, imputation, kinetic, metrics, stopping
+from ising_lib import (
+    datasets,
+    ddpm,
+    denoisers,
+    discrete,
+    erasure,
+    estimators,
+    imputation,
+    kinetic,
+    metrics,
+    stopping,
+)
 from tests.book.small import TRAINING, Bar, L, cache, small_network, small_recording  # noqa: F401
 
 # ------------------------------------------------------------------------------------------------ held out
@@ -102,6 +113,36 @@ def test_corrected_says_nan_where_a_fit_is_refused():
     arrays = extensions.corrected(dataclasses.replace(CORRECTED, n_observed=10, coupling_scale=1.5), Bar())
     assert np.isnan(arrays["tap_curve"][:, 0]).all()
     assert np.isfinite(arrays["linear_curve"]).all()
+
+
+# ------------------------------------------------------------------------------------------------- discrete
+
+DISCRETE = worlds.Discrete(n_spins=6, n_observed=300, seed=2, cycles=[1, 3], n_augmented=2000)
+
+
+def test_discrete_diffusion_sees_the_samples_of_the_augmentation_and_keeps_its_own_apart():
+    """Fits and the likelihood again; the noise of one number of cycles changes nothing of another's."""
+    arrays = extensions.discrete_diffusion(DISCRETE, Bar())
+    twin = worlds.Augmentation(n_spins=6, n_observed=300, seed=2)
+    observed, test = walk.samples(twin)
+    np.testing.assert_array_equal(arrays["erasure"], erasure.fit(observed).model.to_vector())
+    np.testing.assert_array_equal(arrays["truth"], walk.truth(twin).to_vector())
+    assert arrays["bound"] == pytest.approx(estimators.cramer_rao(walk.truth(twin), 300).sum() / 6, rel=0.05)
+    model = discrete.fit(observed, 1, worlds.stream(2, "fit 1"))
+    spins = discrete.sample(model, 2000, worlds.stream(2, "augmented 1"))
+    np.testing.assert_array_equal(arrays["augmented"][0], erasure.fit(spins).model.to_vector())
+    known = {tuple(row) for row in observed.tolist()}
+    assert arrays["copies"][0] == np.mean([tuple(row) in known for row in spins.tolist()])
+    for likelihood, some in zip(arrays["likelihood"], (observed, test), strict=True):
+        assert likelihood == discrete.log_likelihood(model, some).mean()
+    up = (1 + observed.mean(0)) / 2
+    lone = np.log(np.where(test > 0, up, 1 - up)).sum(1).mean()
+    assert arrays["likelihood_independent"] == pytest.approx(lone)
+    alone = extensions.discrete_diffusion(dataclasses.replace(DISCRETE, cycles=(3,)), Bar())
+    for name in ("augmented", "augmented_pseudolikelihood", "variance", "copies"):
+        assert alone[name].shape == (1, *arrays[name].shape[1:])
+        np.testing.assert_array_equal(alone[name][0], arrays[name][1])
+        assert (arrays[name][0] != arrays[name][1]).any()
 
 
 # ------------------------------------------------------------------------------------------------ the rivals
