@@ -49,7 +49,7 @@ def fit(
     At first a = 1, or less to keep to short steps, until the likelihood still to be gained, about
     rᵀ (F + 2 Λ)⁻¹ r / 2, is near what the noise of r feigns; a step that doubles it is taken back, and made
     shorter.  Then a = 1, 1/2, 1/3, …, so that w becomes the average of such steps, of ``n_averaged`` or more,
-    until no moment's |z| is larger than noise explains.
+    until no moment's the absolute z is larger than noise explains.
 
     Args:
         spins: (N, M) of ±1.
