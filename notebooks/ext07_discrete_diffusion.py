@@ -295,7 +295,7 @@ for count, group in zip(observed_counts, by_count, strict=True):
     one = [listed("likelihood", group, 2, index) for index in (0, 1)]
     lone = listed("likelihood_independent", group, 2)
     rows.append((f"{count:,}", *one, lone))
-headers = ["$N$", "observed samples", "test samples", "independent, test"]
+headers = ["N", "observed samples", "test samples", "independent, test"]
 style.table(rows, headers)
 
 # %% tags=["remove-cell"]

@@ -53,9 +53,8 @@ STUCK = """async () => {
   const faults = [];
   for (const slider of document.querySelectorAll("main input[type=range]")) {
     let scene = slider;
-    while (!scene.querySelector("img, svg.marks, canvas")) scene = scene.parentElement;
-    const picture = scene.querySelector("img, svg.marks, canvas");
-    const seen = () => picture.src ?? picture.outerHTML;
+    while (!scene.querySelector("svg")) scene = scene.parentElement;
+    const seen = () => (scene.querySelector("svg.marks") ?? scene.querySelector("svg")).outerHTML;
     const before = seen();
     const end = slider.value === slider.max ? slider.min : slider.max;
     slider.value = end;
