@@ -211,7 +211,8 @@ _ = fig.suptitle(f"otherwise {setting}", fontsize=10)
 # {glue:text}`ext01_iterations:s` updates and {glue:text}`ext01_steps:s` steps.
 
 # %% tags=["remove-input", "hide-output"]
-source(extensions.rivals, extensions._diffuse, estimators.cramer_rao)
+shown = extensions.rivals, extensions._diffuse, extensions._train_and_sample
+source(*shown, estimators.cramer_rao)
 
 # %% [markdown]
 # ## The numbers

@@ -229,7 +229,7 @@ source(denoisers.MeanField.rest, denoisers.FieldDenoiser.loss)
 # seed, whose runs these are; each denoiser is trained at its own rate:
 
 # %% tags=["remove-input", "hide-output"]
-source(extensions._diffuse)
+source(extensions._diffuse, extensions._train_and_sample)
 
 # %% [markdown]
 # ## The numbers

@@ -224,7 +224,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # by $\epsilon^3 g^2/M$.
 
 # %% tags=["remove-input", "hide-output"]
-source(erasure.tap_parameters, extensions.corrected)
+source(erasure.tap_parameters, extensions.corrected, extensions._bound)
 
 # %% [markdown]
 # Fields and couplings have variance $g^2/M$, as in [Figure 9](fig09_coupling_strength.ipynb), and samples are in

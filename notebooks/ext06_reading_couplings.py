@@ -154,7 +154,7 @@ source(denoisers.MeanField.model)
 # The bound is [Eq. (R.2)](#eq-r-2). One run gives the same samples to every method:
 
 # %% tags=["remove-input", "hide-output"]
-source(extensions.rivals, extensions._diffuse)
+source(extensions.rivals, extensions._diffuse, extensions._train_and_sample)
 
 # %% [markdown]
 # ## The numbers

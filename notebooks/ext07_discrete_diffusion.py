@@ -240,7 +240,7 @@ source(discrete.sample, discrete.log_likelihood)
 # regressions, which has the highest held-out likelihood in three folds; the numbers of cycles.
 
 # %% tags=["remove-input", "hide-output"]
-source(extensions.discrete_diffusion, extensions._copies)
+source(extensions.discrete_diffusion, extensions._copies, extensions._bound)
 
 # %% [markdown]
 # ## The numbers

@@ -271,16 +271,30 @@ def rivals(world, progress):
 
 def _diffuse(world, observed, test, progress):
     """Train the denoiser and sample from it: the samples, its cost and losses."""
-    progress.reset(world.n_iterations)
     schedule = ddpm.NoiseSchedule.linear(worlds.N_NOISE_LEVELS)
     make = getattr(denoisers, world.denoiser)
     rng = stream(world.seed, "weights")
     denoiser = make(world.n_spins, schedule.n_steps, rng=rng)
+    spins, seconds = _train_and_sample(world, denoiser, schedule, observed, progress)
+    n_weights = sum(p.numel() for p in denoiser.parameters())
+    learned = {**seconds, "n_weights": n_weights}
+    for name, some in (("observed", observed), ("test", test)):
+        rng = stream(world.seed, "loss")
+        loss = ddpm.own_loss(denoiser, schedule, some, rng=rng)
+        learned[f"{name}_loss"] = loss
+    if world.denoiser == "MeanField":
+        learned["denoiser"] = denoiser.model().to_vector()
+    return spins, learned
+
+
+def _train_and_sample(world, denoiser, schedule, spins, progress):
+    """Train in place on spins (N, M), sample: (N', M), and seconds of a core."""
+    progress.reset(world.n_iterations)
     start = time.process_time()
     for _ in ddpm.train(
         denoiser,
         schedule,
-        observed,
+        spins,
         n_iterations=world.n_iterations,
         rng=stream(world.seed, "training"),
     ):
@@ -293,18 +307,11 @@ def _diffuse(world, observed, test, progress):
         n_steps=world.n_sampling_steps,
         rng=stream(world.seed, "augmented"),
     )
-    learned = {
+    seconds = {
         "train_seconds": trained - start,
         "sample_seconds": time.process_time() - trained,
-        "n_weights": sum(p.numel() for p in denoiser.parameters()),
     }
-    for name, spins in (("observed", observed), ("test", test)):
-        rng = stream(world.seed, "loss")
-        loss = ddpm.own_loss(denoiser, schedule, spins, rng=rng)
-        learned[f"{name}_loss"] = loss
-    if world.denoiser == "MeanField":
-        learned["denoiser"] = denoiser.model().to_vector()
-    return ddpm.to_spins(x), learned
+    return ddpm.to_spins(x), seconds
 
 
 # ------------------------------------------------------------------ the corrected Erasure Machine
@@ -342,20 +349,20 @@ def corrected(world, progress):
         arrays[f"{moments}_epsilon"] = auto.epsilon if auto else np.nan
         scores = [_scores(fit, truth, observed) for fit in others]
         arrays[f"{moments}_curve"] = np.array(scores).reshape(-1, 3).T
-    ridge, n_draws = world.n_spins / world.n_observed, _N_BOUND_DRAWS
-    rival = estimators.pseudolikelihood(observed, ridge)
-    variances = estimators.cramer_rao(
-        truth,
-        world.n_observed,
-        rng=stream(world.seed, "bound"),
-        n_draws=n_draws,
-    )
-    too_high = n_draws / (n_draws - variances.size)  # see cramer_rao
+    rival = estimators.pseudolikelihood(observed, world.n_spins / world.n_observed)
     return {
         **arrays,
         "pseudolikelihood": rival.model.to_vector(),
-        "bound": variances.sum() / world.n_spins / too_high,
+        "bound": _bound(world, truth),
     }
+
+
+def _bound(world, truth):
+    """The Cramér–Rao bound on the error of Eq. 23, from fewer draws."""
+    rng, n_draws = stream(world.seed, "bound"), _N_BOUND_DRAWS
+    variances = estimators.cramer_rao(truth, world.n_observed, rng=rng, n_draws=n_draws)
+    too_high = n_draws / (n_draws - variances.size)  # see cramer_rao
+    return variances.sum() / world.n_spins / too_high
 
 
 def _scores(fit, truth, observed):
@@ -392,10 +399,11 @@ def discrete_diffusion(world, progress):
     progress.reset(len(world.cycles))
     truth, (observed, test) = walk.truth(world), walk.samples(world)
     ruler = erasure.fit(observed).model
-    seen, seed = [], world.seed
+    seen, models, seed = [], {}, world.seed
     for n_cycles in world.cycles:
         clock = time.process_time()
         model = discrete.fit(observed, n_cycles, stream(seed, f"fit {n_cycles}"))
+        models[n_cycles] = model
         fitted = time.process_time()
         rng = stream(seed, f"augmented {n_cycles}")
         spins = discrete.sample(model, world.n_augmented, rng)
@@ -413,23 +421,14 @@ def discrete_diffusion(world, progress):
             }
         )
         progress.update()
-    one = discrete.fit(observed, 1, stream(seed, "fit 1"))
+    one = models.get(1) or discrete.fit(observed, 1, stream(seed, "fit 1"))
     lone = imputation.independent_model(observed).fields
-    rng, n_draws = stream(seed, "bound"), _N_BOUND_DRAWS
-    variances = estimators.cramer_rao(
-        truth,
-        world.n_observed,
-        rng=rng,
-        n_draws=n_draws,
-    )
-    too_high = n_draws / (n_draws - variances.size)  # see cramer_rao
+    rival = estimators.pseudolikelihood(observed)
     return {
         "truth": truth.to_vector(),
         "erasure": ruler.to_vector(),
-        "pseudolikelihood": estimators.pseudolikelihood(
-            observed,
-        ).model.to_vector(),
-        "bound": variances.sum() / world.n_spins / too_high,
+        "pseudolikelihood": rival.model.to_vector(),
+        "bound": _bound(world, truth),
         "test_line": stopping.energy_variance(test, ruler),
         "test_copies": _copies(test, observed),
         "likelihood": np.array(
@@ -442,8 +441,7 @@ def discrete_diffusion(world, progress):
 
 def _copies(spins, observed):
     """The share of (at most KEPT_SPINS) samples that are among the observed."""
-    spins = spins[: walk.KEPT_SPINS]
-    return (metrics.nearest_distance(spins, observed) == 0).mean()
+    return monitors.distances(spins[: walk.KEPT_SPINS], observed)[0]
 
 
 # ------------------------------------------------------------------ spins in time
@@ -486,7 +484,9 @@ def kinetic_ising(world, progress):
     observed = _pairs(world, truth, world.n_observed, "observed")
     bounds = kinetic.cramer_rao(truth, observed[0])
     pairs = np.concatenate(observed, axis=1)  # (N, 2M)
-    augmented, denoiser, seconds = _augment_pairs(world, pairs, progress)
+    schedule = ddpm.NoiseSchedule.linear(worlds.N_NOISE_LEVELS)
+    denoiser = denoisers.MeanField(pairs.shape[1], schedule.n_steps)
+    augmented, seconds = _train_and_sample(world, denoiser, schedule, pairs, progress)
     rng = stream(world.seed, "folds")
     ridge = kinetic.fit(*observed, "auto", rng=rng)
     again = _pairs(world, ridge, world.n_augmented, "augmented_known")
@@ -517,35 +517,6 @@ def _pairs(world, model, n_pairs, name):
     n_steps, rng = N_BURN_IN + n_pairs, stream(world.seed, name)
     series = kinetic.simulate(model, n_steps, rng=rng)[N_BURN_IN:]
     return series[:-1], series[1:]
-
-
-def _augment_pairs(world, pairs, progress):
-    """Pairs (N', 2M) of a mean-field denoiser trained on pairs (N, 2M)."""
-    progress.reset(world.n_iterations)
-    schedule = ddpm.NoiseSchedule.linear(worlds.N_NOISE_LEVELS)
-    denoiser = denoisers.MeanField(pairs.shape[1], schedule.n_steps)
-    start = time.process_time()
-    for _ in ddpm.train(
-        denoiser,
-        schedule,
-        pairs,
-        n_iterations=world.n_iterations,
-        rng=stream(world.seed, "training"),
-    ):
-        progress.update()
-    trained = time.process_time()
-    x = ddpm.sample(
-        denoiser,
-        schedule,
-        world.n_augmented,
-        n_steps=world.n_sampling_steps,
-        rng=stream(world.seed, "augmented"),
-    )
-    seconds = {
-        "train_seconds": trained - start,
-        "sample_seconds": time.process_time() - trained,
-    }
-    return ddpm.to_spins(x), denoiser, seconds
 
 
 def _most_likely(pairs):

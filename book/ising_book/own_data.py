@@ -21,13 +21,6 @@ MIN_SAMPLES = 20  # a fifth is held out, the rest cut into three folds
 MAX_SPINS = 500  # a fit of the M² parameters takes hours beyond
 MADE_BY, RUN, PAGE = "ising-book infer", "run.json", "report.html"
 _ASIDE = ".part-"
-_HELD_OUT, _MOST_HELD_OUT, _FEWEST_HELD_OUT = 5, 2000, 4  # one sample in so many, and how many at all
-_N_DRAWN = 20_480
-_CHAINS = (
-    {"burn_in": 1000, "thin": 100, "n_temperatures": 1},
-    {"burn_in": 2000, "thin": 200, "n_temperatures": 10},
-)
-_MISFIT = 1.5  # 1 for the true model, less for one that follows the noise
 RARE = 10  # a value seen fewer times than this says little about its spin's couplings
 _VERDICTS = (  # by samples per parameter
     (10, "enough for single couplings to mean something"),

@@ -174,29 +174,6 @@ def training_axis(axes, stops):
     return axes
 
 
-def parameters(axes, fields, couplings, limit, title):
-    """Fields as a column beside couplings as a matrix: orange negative, white zero, purple positive.
-
-    Args:
-        axes: two Axes, narrow and square.
-        fields: (M,).
-        couplings: (M, M).
-        limit: the value of the full colours, in units of the temperature.
-        title: what is shown.
-
-    Returns:
-        the two axes.
-    """
-    for ax, values, name in zip(axes, (fields[:, None], couplings), ("h", "J"), strict=True):
-        image = ax.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
-        ax.spines[:].set_visible(False)
-        ax.set_title(f"${name}$: {title}" if name == "J" else f"${name}$")
-    axes[0].set_xticks([])
-    axes[0].set_ylabel("spin")
-    axes[1].figure.colorbar(image, ax=axes[1], shrink=0.9)
-    return axes
-
-
 def raster(ax, spins, missing=None, wrong=None, title=None):
     """Samples as rows of squares: black −1, white +1, grey missing; wrong ones ringed.
 
@@ -337,30 +314,6 @@ def film(axes, states, titles):
         ax.set_title(title, fontsize=9)
         ax.spines[:].set_visible(True)
     return axes
-
-
-def denoising_film(states, titles):
-    """An animation of noised configurations, beside them the spins that their signs make.
-
-    Args:
-        states: (K, N, M) real numbers.
-        titles: K texts.
-
-    Returns:
-        matplotlib.animation.FuncAnimation: for ``player``.
-    """
-    import matplotlib.pyplot as plt
-    from matplotlib.animation import FuncAnimation
-
-    fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.1), dpi=70)
-    film(axes, [states[0], 2 * np.sign(states[0])], ["", "signs"])
-
-    def draw(frame):
-        axes[0].images[0].set_data(states[frame])
-        axes[1].images[0].set_data(2 * np.sign(states[frame]))
-        axes[0].set_title(titles[frame], fontsize=9, family="monospace")
-
-    return FuncAnimation(fig, draw, frames=len(states), interval=150)
 
 
 def seeds_by_row(ax, values, labels, roles):
