@@ -150,7 +150,7 @@ glue("firmness_pool", style.number(pool.mean, 2), display=False)
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Points with intervals, one row for each choice: the error from augmented over that from observed samples. Long training and many samples lie below one; short training, few samples, weak couplings and data from a pool lie above it."}}
 style.use_style()
 shown = [one for one in cells if one[0] in ("1", "2", "3")]
-fig, ax = plt.subplots(figsize=(8, 0.155 * len(shown) + 0.9))
+fig, ax = plt.subplots(figsize=(8, 0.19 * len(shown) + 0.9))
 for row, (claim, _, _, effect, _rule) in enumerate(shown):
     look = {"fmt": {"1": "o", "2": "D", "3": "s"}[claim], "markersize": 4}
     ends = [[effect.mean - effect.low], [effect.high - effect.mean]]
@@ -159,7 +159,7 @@ for row in (n for n in range(1, len(shown)) if shown[n][0] != shown[n - 1][0]):
     ax.axhline(row - 0.5, color=style.COLOURS["baseline"], linewidth=0.8)
 ax.axvline(1.0, color=style.COLOURS["observed"], linestyle=style.LINES["observed"])
 labels = [f"claim {claim}: {value}" for claim, _, value, *_ in shown]
-ax.set_yticks(range(len(shown)), labels, fontsize=7)
+ax.set_yticks(range(len(shown)), labels, fontsize=9)
 ax.set(xscale="log", xlim=(0.25, 6), ylim=(len(shown) - 0.5, -0.5))
 ax.set_xlabel("MSE from augmented / from observed samples, 95% interval")
 ax.set_xticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
