@@ -44,17 +44,21 @@ UNSEEN = """() => {
   return faults;
 }"""
 
-ICONS = (
-    """() => [...document.querySelectorAll("i[class*='fa-']")].map((icon) => `no icon: ${icon.className}`)"""
-)
+# The theme's script draws them one by one after the page has loaded: a long page on a busy machine gets seconds.
+ICONS = """async () => {
+  const left = () => [...document.querySelectorAll("i[class*='fa-']")];
+  for (let n = 0; n < 100 && left().length; n++) await new Promise((resolve) => setTimeout(resolve, 100));
+  return left().map((icon) => `no icon: ${icon.className}`);
+}"""
 
 # Put to its other end, a slider must change the picture that stands with it, and stay there.
 STUCK = """async () => {
   const faults = [];
   for (const slider of document.querySelectorAll("main input[type=range]")) {
     let scene = slider;
-    while (!scene.querySelector("svg")) scene = scene.parentElement;
-    const seen = () => (scene.querySelector("svg.marks") ?? scene.querySelector("svg")).outerHTML;
+    while (!scene.querySelector("img, svg, canvas")) scene = scene.parentElement;
+    const picture = () => scene.querySelector("svg.marks") ?? scene.querySelector("img, svg, canvas");
+    const seen = () => picture().src ?? picture().outerHTML;
     const before = seen();
     const end = slider.value === slider.max ? slider.min : slider.max;
     slider.value = end;
