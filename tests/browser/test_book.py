@@ -44,7 +44,7 @@ UNSEEN = """() => {
   return faults;
 }"""
 
-# The theme's script draws them one by one after the page has loaded: a long page on a busy machine gets seconds.
+# A script draws them one by one after the page has loaded: a long page on a busy machine gets time.
 ICONS = """async () => {
   const left = () => [...document.querySelectorAll("i[class*='fa-']")];
   for (let n = 0; n < 100 && left().length; n++) await new Promise((resolve) => setTimeout(resolve, 100));
