@@ -59,47 +59,6 @@ def held_out(world, progress):
     }
 
 
-# ------------------------------------------------------------------ other choices
-
-
-def firmness(world, progress):
-    """The thesis's pipeline with two draws at each checkpoint, and no stop.
-
-    Args:
-        world: worlds.Firmness.
-        progress: a tqdm bar.
-
-    Returns:
-        dict: ``truth`` (L,), ``observed`` (1 + E, L) fitted at the automatic ε and at the E ``epsilons``,
-        ``observed_line`` and ``test_line``, Var E.  For each of K checkpoints ``iterations``, ``loss``,
-        ``observed_loss`` and ``test_loss``; for each draw ``variance`` (K, 2), and the parameters fitted to
-        the first n_monitor samples, ``few`` (K, 2, L), and to all n_augmented, ``many`` (K, 2, 1 + E, L).
-    """
-    observed, test = walk.samples(world)
-    training, schedule = world.training, ddpm.NoiseSchedule.linear(world.training.n_noise_levels)
-    epsilons = ("auto", *world.epsilons)
-    own = [erasure.fit(observed, epsilon).model for epsilon in epsilons]
-    seen = []
-    for step, loss in walk.checkpoints(observed, schedule, training, world.seed, progress):
-        found = {"iterations": step.iteration, "loss": loss, "variance": [], "few": [], "many": []}
-        found |= monitors.losses(step.denoiser, schedule, training, observed, test, world.seed)
-        for number in range(2):
-            rng = stream(world.seed, f"look {step.iteration} draw {number}")
-            x = walk.generate(step.denoiser, schedule, training, training.n_augmented, rng)
-            spins = ddpm.to_spins(x)
-            found["variance"].append(stopping.energy_variance(spins, own[0]))
-            found["few"].append(erasure.fit(spins[: training.n_monitor]).model.to_vector())
-            found["many"].append([erasure.fit(spins, epsilon).model.to_vector() for epsilon in epsilons])
-        seen.append(found)
-    return {
-        "truth": walk.truth(world).to_vector(),
-        "observed": np.array([model.to_vector() for model in own]),
-        "test_line": stopping.energy_variance(test, own[0]),
-        "observed_line": stopping.energy_variance(observed, own[0]),
-        **{name: np.array([one[name] for one in seen]) for name in seen[0]},
-    }
-
-
 # ------------------------------------------------------------------ the recording, scored fairly
 
 

@@ -21,7 +21,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from ising_book import extensions, provenance, store, walk, worlds
+from ising_book import choices, extensions, provenance, store, walk, worlds
 from ising_lib import _checks, ddpm
 
 
@@ -46,7 +46,8 @@ RECIPES = {
     worlds.HeldOut: Recipe(extensions.held_out),
     worlds.FairRetina: Recipe(extensions.fair_retina, needs=lambda world: (world.retina(),)),
     worlds.Rivals: Recipe(extensions.rivals),
-    worlds.Firmness: Recipe(extensions.firmness),
+    worlds.Firmness: Recipe(choices.firmness),
+    worlds.RetinaFirmness: Recipe(choices.retina_firmness),
     worlds.Corrected: Recipe(extensions.corrected, precision="float64"),
     worlds.Kinetic: Recipe(extensions.kinetic_ising),
     worlds.RetinaInTime: Recipe(extensions.retina_in_time, precision="float64"),

@@ -86,6 +86,24 @@ def _(world: worlds.HeldOut):
 
 
 @samples.register
+def _(world: worlds.RetinaFirmness):
+    """Training and test samples that share no bin, no repeat or no frame."""
+    spins, _ = datasets.most_active_spins(datasets.load_retina(), world.n_spins)
+    rng = stream(world.seed, "split")
+    if world.split_by == "bins":
+        return datasets.split(spins, world.n_observed, world.n_test, rng=rng)
+    n_repeats, _, n_frames = datasets.SHAPE
+    spins = spins.reshape(n_repeats, n_frames, world.n_spins)
+    if world.split_by == "repeats":
+        pools = np.array_split(spins[rng.permutation(n_repeats)], 2)
+    else:  # two halves of the film, in one of the two orders
+        pools = np.array_split(spins, 2, axis=1)[:: rng.choice((1, -1))]
+    sizes = world.n_observed, world.n_test
+    pools = [pool.reshape(-1, world.n_spins) for pool in pools]
+    return [rng.permutation(pool)[:size] for pool, size in zip(pools, sizes, strict=True)]
+
+
+@samples.register
 def _(world: worlds.Retina):
     spins, _ = datasets.most_active_spins(datasets.load_retina(), world.n_spins)
     rng = stream(world.seed, "split")
@@ -164,8 +182,13 @@ def pipeline(observed, test, training, seed, progress, *, couplings_only=False):
     }
 
 
-def checkpoints(observed, schedule, training, seed, progress):
+def checkpoints(observed, schedule, training, seed, progress, wanted=None):
     """Train the thesis's network; yield at each checkpoint.
+
+    Args:
+        observed, training, seed, progress: as of ``pipeline``.
+        schedule: ddpm.NoiseSchedule.
+        wanted: iterations of the checkpoints; by default those of ``monitors``.
 
     Yields:
         tuple: ddpm.TrainingStep, and the mean loss since the last checkpoint.
@@ -177,7 +200,7 @@ def checkpoints(observed, schedule, training, seed, progress):
         schedule.n_steps,
         rng=rng,
     )
-    wanted, losses = monitors.checkpoints(training), []
+    wanted, losses = wanted or monitors.checkpoints(training).tolist(), []
     for step in ddpm.train(
         denoiser,
         schedule,

@@ -127,9 +127,9 @@ class HeldOut(Augmentation):
 class Firmness(Augmentation):
     """As ``Augmentation`` under other choices of what the thesis leaves open, judged by two draws.
 
-    Each checkpoint draws twice: whoever chooses a checkpoint by one draw scores it by the other.  Of the
-    n_augmented samples n_monitor are fitted by themselves.  ``drawn`` as in ``Rivals``; ``epsilons`` are
-    values of ε to fit at, besides the automatic one.
+    Each checkpoint draws twice: whoever chooses a checkpoint by one draw scores it by the other.  The
+    checkpoints are the last, half of its updates, and so on; n_checkpoints counts for nothing.  ``drawn`` as
+    in ``Rivals``; ``epsilons`` are values of ε to fit at, besides the automatic one.
     """
 
     experiment = "firmness"
@@ -166,6 +166,42 @@ class Retina:
 
 
 @dataclass(frozen=True)
+class RetinaFirmness(Retina):
+    """As ``Retina`` under other choices: looked at from the beginning, filled in from several draws.
+
+    Args:
+        split_by: training and test samples share no "bins", no "repeats" or no "frames" of the film.
+        first_checkpoint: updates before the first look.
+        n_draws: times that the samples are drawn to fit to, at a fourth of the updates and at the end.
+        epsilon: the fixed ε, beside the automatic one.
+        missing_counts: numbers of missing neurons.
+    """
+
+    experiment = "retina_firmness"
+    version = 1
+
+    split_by: str = "bins"
+    first_checkpoint: int = 25
+    n_draws: int = 5
+    epsilon: float = 0.9
+    missing_counts: tuple = (2, 5, 8, 11, 14, 17, 20)
+
+    def __post_init__(self):
+        super().__post_init__()
+        _checks.choice("split_by", self.split_by, ("bins", "repeats", "frames"))
+        _plain(self, _checks.count, "first_checkpoint")
+        _plain(self, _positive, "n_draws")
+        _plain(self, _share, "epsilon")
+        object.__setattr__(self, "missing_counts", _missing(self))
+
+
+def _missing(world):
+    """The numbers of missing neurons, which are summed over exactly; a notebook gives a list."""
+    check = functools.partial(_checks.count, maximum=min(world.n_spins, imputation.MAX_ENUMERATED))
+    return tuple(check("missing_counts", n) for n in world.missing_counts)
+
+
+@dataclass(frozen=True)
 class FairRetina(Retina):
     """Missing neurons of the recording filled in by the models of a ``Retina`` run and by their rivals.
 
@@ -181,9 +217,7 @@ class FairRetina(Retina):
 
     def __post_init__(self):
         super().__post_init__()
-        check = functools.partial(_checks.count, maximum=min(self.n_spins, imputation.MAX_ENUMERATED))
-        counts = tuple(check("missing_counts", n) for n in self.missing_counts)  # a list from a notebook
-        object.__setattr__(self, "missing_counts", counts)
+        object.__setattr__(self, "missing_counts", _missing(self))
         _plain(self, functools.partial(_checks.real, low=0.0), "ridge")
 
     def retina(self):
@@ -310,6 +344,7 @@ KINDS = (
     Augmentation,
     Retina,
     FairRetina,
+    RetinaFirmness,
     Rivals,
     Corrected,
     HeldOut,
