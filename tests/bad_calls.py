@@ -332,6 +332,8 @@ of("worlds.Retina", {}, "training", **RECORDED)
 HIDE = Guard((2, 21), "{} must be from 1 to 20, got 21")
 of("worlds.FairRetina", {}, "training", **RECORDED, missing_counts=HIDE, ridge=UP)
 also("worlds.FairRetina", "missing_counts must be from 1 to 5, got 6", n_spins=5, missing_counts=[6])
+of("worlds.RetinaFirmness", {}, "training", **RECORDED, split_by=choice("bins", "repeats", "frames"),
+    first_checkpoint=count(), n_draws=count(2), epsilon=RATE, missing_counts=HIDE)
 of("worlds.Rivals", {}, **KNOWN, drawn=choice("equilibrium", "pool"), denoiser=choice("MeanField",
     "LogitMLP"), n_iterations=count(2), n_augmented=count(2), n_sampling_steps=count(1, 1000))
 of("worlds.Corrected", {}, **KNOWN, epsilons=HALVES)

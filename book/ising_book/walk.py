@@ -88,11 +88,12 @@ def _(world: worlds.HeldOut):
 @samples.register
 def _(world: worlds.RetinaFirmness):
     """Training and test samples that share no bin, no repeat or no frame."""
-    spins, _ = datasets.most_active_spins(datasets.load_retina(), world.n_spins)
+    recording = datasets.load_retina()
+    spins, _ = datasets.most_active_spins(recording, world.n_spins)
     rng = stream(world.seed, "split")
     if world.split_by == "bins":
         return datasets.split(spins, world.n_observed, world.n_test, rng=rng)
-    n_repeats, _, n_frames = datasets.SHAPE
+    n_repeats, _, n_frames = recording.shape
     spins = spins.reshape(n_repeats, n_frames, world.n_spins)
     if world.split_by == "repeats":
         pools = np.array_split(spins[rng.permutation(n_repeats)], 2)
