@@ -340,6 +340,8 @@ of("worlds.Corrected", {}, **KNOWN, epsilons=HALVES)
 of("worlds.Discrete", {}, **KNOWN, cycles=Guard((0,), "{} must be at least 1, got 0"), n_augmented=count(2))
 of("worlds.Kinetic", {}, **KNOWN, n_iterations=count(2), n_augmented=count(2),
     n_sampling_steps=count(1, 1000))
+of("worlds.RetinaDenoised", {}, **RECORDED, n_iterations=count(2), n_augmented=count(2),
+    n_sampling_steps=count(1, 1000), missing_counts=HIDE)
 of("worlds.RetinaInTime", {}, n_spins=count(2), n_repeats=count(2), seed=count(0))
 of("worlds.stream", {"seed": 3, "name": "truth"}, "name", seed=count(0))
 SEEDS = Guard({"seeds": 3}, "seeds must be a list of at least one whole number, got 3; …")

@@ -2,10 +2,14 @@
 
 import numpy as np
 
-from ising_book import monitors, walk
+from ising_book import extensions, monitors, walk, worlds
 from ising_book.worlds import stream
-from ising_lib import ddpm, erasure, imputation, stopping
+from ising_lib import boltzmann, ddpm, denoisers, erasure, estimators, imputation, metrics, stopping
 
+DENOISED_MODELS = (
+    *("independent", "pseudolikelihood", "likelihood", "denoiser"),
+    *("augmented_pseudolikelihood", "augmented_likelihood"),
+)  # of ``retina_denoised``
 RETINA_MODELS = ("auto", "fixed", "tap", "couplings_auto", "couplings_fixed")  # fits of ``retina_models``
 
 
@@ -153,3 +157,46 @@ def _right(models, test, masks):
         ]
         for model in models
     ]
+
+
+def retina_denoised(world, progress):
+    """Models from the recording and from a mean-field denoiser's samples, scored by their probabilities.
+
+    Args:
+        world: worlds.RetinaDenoised.
+        progress: a tqdm bar.
+
+    Returns:
+        dict: for the models of ``DENOISED_MODELS``, in nats per test sample: ``log_loss`` (B, C) of the
+        neurons missing, at each number of them, and ``pseudolikelihood`` (B,), of each neuron given all
+        others; ``scale`` (B,), the root of the mean square of the couplings; ``ridges`` (2,) of the
+        pseudolikelihood on observed and on augmented samples; ``train_seconds`` and ``sample_seconds``.
+    """
+    observed, test = walk.samples(worlds.Retina(world.n_spins, world.n_observed, world.n_test, world.seed))
+    schedule = ddpm.NoiseSchedule.linear(worlds.N_NOISE_LEVELS)
+    denoiser = denoisers.MeanField(world.n_spins, schedule.n_steps, rng=stream(world.seed, "weights"))
+    augmented, seconds = extensions._train_and_sample(world, denoiser, schedule, observed, progress)
+    rivals = [estimators.pseudolikelihood(spins) for spins in (observed, augmented)]
+    likely = [
+        boltzmann.fit(spins, rival.model, ridge=rival.ridge, rng=stream(world.seed, "chains")).model
+        for spins, rival in zip((observed, augmented), rivals, strict=True)
+    ]
+    own = denoiser.model()
+    models = [imputation.independent_model(observed), rivals[0].model, likely[0], own]
+    models += [rivals[1].model, likely[1]]
+    masks = [
+        imputation.random_mask(test.shape, n, rng=stream(world.seed, "missing")) for n in world.missing_counts
+    ]
+    pairs = np.triu_indices(world.n_spins, 1)
+    return {
+        "log_loss": np.array([[_log_loss(model, test, mask) for mask in masks] for model in models]),
+        "pseudolikelihood": np.array([metrics.log_pseudolikelihood(model, test) for model in models]),
+        "scale": np.array([np.sqrt((model.couplings[pairs] ** 2).mean()) for model in models]),
+        "ridges": np.array([rival.ridge for rival in rivals]),
+        **seconds,
+    }
+
+
+def _log_loss(model, test, mask):
+    odds = imputation.log_odds(model, np.where(mask, np.int8(0), test))
+    return metrics.log_loss(test, odds, mask).mean()

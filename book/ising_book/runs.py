@@ -50,6 +50,7 @@ RECIPES = {
     worlds.RetinaFirmness: Recipe(choices.retina_firmness),
     worlds.Corrected: Recipe(extensions.corrected, precision="float64"),
     worlds.Kinetic: Recipe(extensions.kinetic_ising),
+    worlds.RetinaDenoised: Recipe(choices.retina_denoised),
     worlds.RetinaInTime: Recipe(extensions.retina_in_time, precision="float64"),
     worlds.Discrete: Recipe(extensions.discrete_diffusion, precision="float64"),
 }

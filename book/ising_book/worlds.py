@@ -300,6 +300,37 @@ class Kinetic(KnownTruth):
 
 
 @dataclass(frozen=True)
+class RetinaDenoised:
+    """The recording, and samples of a mean-field denoiser trained on it: which is better to infer from?
+
+    Beyond the thesis.
+
+    Args:
+        n_spins, n_observed, n_test, seed: as of ``Retina``, and the same samples.
+        n_iterations, n_augmented, n_sampling_steps: of the mean-field denoiser, ``N_NOISE_LEVELS``.
+        missing_counts: numbers of missing neurons.
+    """
+
+    experiment = "retina_denoised"
+    version = 1
+
+    n_spins: int = 40
+    n_observed: int = 8000
+    n_test: int = 1000
+    seed: int = 0
+    n_iterations: int = 6000
+    n_augmented: int = 100_000
+    n_sampling_steps: int = 50
+    missing_counts: tuple = (2, 8, 14, 20)
+
+    def __post_init__(self):
+        _plain(self, _positive, "n_spins", "n_observed", "n_test", "n_iterations", "n_augmented")
+        _plain(self, _seed, "seed")
+        _plain(self, functools.partial(_checks.count, maximum=N_NOISE_LEVELS), "n_sampling_steps")
+        object.__setattr__(self, "missing_counts", _missing(self))
+
+
+@dataclass(frozen=True)
 class RetinaInTime:
     """The recording in time order: how well is the next bin predicted from the last?
 
@@ -350,6 +381,7 @@ KINDS = (
     HeldOut,
     Firmness,
     Kinetic,
+    RetinaDenoised,
     RetinaInTime,
     Discrete,
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ising_book import choices, walk, worlds
-from ising_lib import erasure, imputation, metrics, stopping
+from ising_lib import erasure, estimators, imputation, metrics, stopping
 from tests.book.small import TRAINING, Bar, cache, changed, small_network, small_recording  # noqa: F401
 
 
@@ -77,3 +77,20 @@ def test_retina_firmness_counts_what_was_filled_in_rightly(small_recording):  # 
             assert arrays["right_observed"][f, k].sum() / mask.sum() == pytest.approx(expected)
     assert (arrays["right_augmented"] <= arrays["n_hidden"]).all()
     assert arrays["copies"].shape == (4, 2)
+
+
+def test_retina_denoised_scores_models_of_the_recording_and_of_samples(small_recording):  # noqa: F811
+    world = worlds.RetinaDenoised(5, 150, 70, 1, 20, 400, 10, missing_counts=[2, 4])
+    arrays = choices.retina_denoised(world, Bar())
+    observed, test = walk.samples(worlds.Retina(5, 150, 70, 1))
+    rival = estimators.pseudolikelihood(observed)
+    models = {"independent": imputation.independent_model(observed), "pseudolikelihood": rival.model}
+    assert arrays["ridges"][0] == rival.ridge
+    for name, model in models.items():
+        row = choices.DENOISED_MODELS.index(name)
+        assert arrays["pseudolikelihood"][row] == metrics.log_pseudolikelihood(model, test)
+        for k, n in enumerate((2, 4)):
+            mask = imputation.random_mask(test.shape, n, rng=worlds.stream(1, "missing"))
+            odds = imputation.log_odds(model, np.where(mask, 0, test))
+            assert arrays["log_loss"][row, k] == pytest.approx(metrics.log_loss(test, odds, mask).mean())
+    assert len({row.tobytes() for row in arrays["log_loss"]}) == len(choices.DENOISED_MODELS)
