@@ -151,7 +151,7 @@ def test_the_call_itself_works(row):
 RECORD, ERROR = "holds what its maker gives, and checks nothing", "is an error"
 INNER = "is called with what another function has checked"
 MODULES = {  # modules whose public functions take what others have checked, but for those with rows
-    **dict.fromkeys(("walk", "monitors", "extensions", "provenance", "claims", "reading"), INNER),
+    **dict.fromkeys(("walk", "monitors", "choices", "extensions", "provenance", "claims", "reading"), INNER),
     "style": "draws arrays of the notebooks; what does not fit together, matplotlib refuses",
     "doctor": "takes nothing that could be wrong",
     "cli": "has its own table, COMMANDS",
