@@ -104,28 +104,6 @@ def _draw(model, n_samples, rng, n_chains, burn_in, thin, hottest, max_overlap, 
     return samples
 
 
-def resample_pool(model, n_samples, *, rng, pool_factor=30):
-    """Draw N configurations with Boltzmann weights from a pool of uniform ones: not equilibrium samples.
-
-    The published code of the Erasure Machine makes its data so.  Where the weights differ much, a few
-    configurations of the pool are drawn over and over.
-
-    Args:
-        model: whose weights exp(−H) they are.
-        n_samples: N, drawn with replacement; int8 of ±1 are returned, (N, M).
-        rng: stream of the pool and of the draws.
-        pool_factor: size of the pool in units of N.
-    """
-    _checks.instance("model", model, IsingModel)
-    _checks.count("n_samples", n_samples)
-    _checks.count("pool_factor", pool_factor)
-    _checks.generator("rng", rng)
-    pool = rng.choice(np.array([-1, 1], dtype=np.int8), (pool_factor * n_samples, model.n_spins))
-    exponents = -energy(model, pool)
-    weights = np.exp(exponents - exponents.max())
-    return pool[rng.choice(len(pool), n_samples, p=weights / weights.sum())]
-
-
 def memory(before, after):
     """How much of ``before`` the same chains still hold in ``after``: 0 nothing, 1 everything.
 

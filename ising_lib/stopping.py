@@ -73,31 +73,3 @@ def crossing(iterations, variance, test_line, observed_line):
     fraction = (variance[index - 1] - line) / (variance[index - 1] - variance[index])
     low, high = np.log(iterations[index - 1 : index + 1])
     return StoppingPoint(index, float(np.exp(low + fraction * (high - low))), line, crossed=True)
-
-
-def choices(course, errors, until=np.inf):
-    """Which checkpoint of a training each rule keeps.
-
-    Args:
-        course: {name: array} with ``iterations``, ``variance`` and ``test_loss``, (K,) each, and the two
-            lines of ``crossing``, ``test_line`` and ``observed_line``.
-        errors: (K,) errors against the truth, which only an oracle knows.
-        until: forget the checkpoints after this number of updates.
-
-    Returns:
-        dict: {rule: index}: "variance", the thesis's rule; "loss", lowest denoising loss on the test samples;
-        "oracle", lowest error; "last".
-    """
-    iterations = _checks.array("iterations", course["iterations"])
-    curves = {"variance": course["variance"], "test_loss": course["test_loss"], "errors": errors}
-    variance, loss, errors = (_checks.array(*one, shape=iterations.shape) for one in curves.items())
-    seen = iterations <= until
-    if not seen.any():
-        raise ValueError(f"until must be at least {iterations.min():.0f}, the first checkpoint, got {until}")
-    lines = float(course["test_line"]), float(course["observed_line"])
-    return {
-        "variance": crossing(iterations[seen], variance[seen], *lines).index,
-        "loss": int(loss[seen].argmin()),
-        "oracle": int(errors[seen].argmin()),
-        "last": int(seen.sum()) - 1,
-    }

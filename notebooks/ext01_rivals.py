@@ -234,8 +234,7 @@ style.table(rows, ["", "MSE / bound", "seconds"])
 
 # %% [markdown]
 # **The ranking depends on how the data are made.** The published code of the Erasure Machine does not sample in
-# equilibrium. It draws with Boltzmann weights from a pool of uniform configurations
-# ({func}`ising_lib.sampling.resample_pool`). Of such samples {glue:text}`ext01_distinct_pool:s` differ, against
+# equilibrium. It draws with Boltzmann weights from a pool of uniform configurations. Of such samples {glue:text}`ext01_distinct_pool:s` differ, against
 # {glue:text}`ext01_distinct_MC:s` in equilibrium: they are not samples of the model any more. On them the Erasure
 # Machine has an error of {glue:text}`ext01_pool_erasure:s` and pseudolikelihood of
 # {glue:text}`ext01_pool_pseudolikelihood:s`; the first is better in {glue:text}`ext01_pool_flips:s` seeds. A

@@ -45,9 +45,8 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import extensions, provenance, style
+from ising_book import extensions, provenance, scoring, style
 from ising_book.runs import by_config, source
-from ising_lib import stopping
 
 found = by_config(configs)
 PARTS = {  # heading: {key: (label, training judged, training that chooses, rule, role)}
@@ -76,9 +75,7 @@ PARTS = {  # heading: {key: (label, training judged, training that chooses, rule
     },
 }
 WAYS = {key: way for part in PARTS.values() for key, way in part.items()}
-chosen = {
-    config: stopping.choices(run, run.error("monitored"), n_iterations) for config, run in found.items()
-}
+chosen = {config: scoring.kept(run, run.error("monitored"), n_iterations) for config, run in found.items()}
 
 
 def stops(k, group, rule):
@@ -224,7 +221,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=2)
 # where the test samples stood; the rules choose among its checkpoints:
 
 # %% tags=["remove-input"]
-source(extensions.held_out, stopping.choices)
+source(extensions.held_out, scoring.kept)
 
 # %% [markdown]
 # Truths and samples are those of Figure 7, with fields of $g_h = 0.2$; with the thesis's number of samples its own rule

@@ -30,9 +30,8 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import provenance, style, walk
+from ising_book import provenance, scoring, style, walk
 from ising_book.runs import find_or_compute, source
-from ising_lib import metrics
 
 runs = find_or_compute(configs)
 iterations = runs[0]["iterations"]  # (K,)
@@ -45,9 +44,8 @@ distance = ((inferred[:, :-1] - inferred[:, -1:]) ** 2).sum(2) / n_spins
 def fit(part):
     """Slope, correlation, weakness: each (S, K + 1), the last of observed."""
     pairs = zip(runs, inferred, strict=True)
-    fits = [metrics.agreement(r["truth"][part], x[:, part]) for r, x in pairs]
-    names = ("slope", "correlation", "weakness")
-    return [np.array([getattr(one, name) for one in fits]) for name in names]
+    fits = [scoring.agreement(r["truth"][part], x[:, part]) for r, x in pairs]
+    return np.moveaxis(fits, 1, 0)
 
 
 slope, correlation, weakness = fit(slice(None))
@@ -155,7 +153,7 @@ glue("fig05_film", film)  # also for the book's first page
 #
 # The *slope* $b$ and the *correlation* are those of the least-squares line
 # $\theta^\text{inferred} = a + b\, \theta^\text{true} + \text{noise}$ through the cloud
-# ({func}`ising_lib.metrics.agreement`). A slope below 1 says that the parameters are too weak; noise lowers the
+# ({func}`ising_book.scoring.agreement`). A slope below 1 says that the parameters are too weak; noise lowers the
 # correlation. Both raise the error of [Eq. (23)](#eq-23). The distance between the two inferences is
 #
 # $$

@@ -32,9 +32,8 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import provenance, style, walk
+from ising_book import provenance, scoring, style, walk
 from ising_book.runs import find_or_compute, source
-from ising_lib import metrics
 
 runs = find_or_compute(configs)
 
@@ -131,8 +130,8 @@ fired = by_strength([run["stop_crossed"] for run in runs])
 stops = by_strength([run["stop_iteration"] for run in runs])
 slopes = {}
 for name in names:
-    fits = [metrics.agreement(run["truth"], run[name]) for run in runs]
-    slopes[name] = by_strength([fit.slope for fit in fits])
+    fits = [scoring.agreement(run["truth"], run[name]) for run in runs]
+    slopes[name] = by_strength([slope for slope, _, _ in fits])
 rows = []
 for k, g in enumerate(coupling_scales):
     mse = style.spread(observed[k], 4), style.spread(augmented[k], 4)

@@ -16,8 +16,8 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import style
-from ising_lib import datasets, metrics
+from ising_book import scoring, style
+from ising_lib import datasets
 
 seconds = 0.020  # of a bin
 recording = datasets.load_retina()  # (R repeats, 160 neurons, T bins)
@@ -72,8 +72,8 @@ for m in (n_all, n_spins):
     counts = recording[:, :m].sum(1).ravel()  # (R × T,)
     counted[m] = {
         "recording": np.bincount(counts, minlength=m + 1) / counts.size,
-        "film": metrics.independent_counts(film[:, :m]).mean(0),
-        "independent": metrics.independent_counts(rates[:m]),
+        "film": scoring.independent_counts(film[:, :m]).mean(0),
+        "independent": scoring.independent_counts(rates[:m]),
     }
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: rates of the neurons by rank, falling from 16% to a tenth of a per cent. Middle and right: the distribution of the number of neurons active in a bin, for all and for the 40 most active ones, much wider in the recording than for independent neurons, and nearly that of neurons that each follow the film."}}
@@ -126,7 +126,7 @@ _ = fig.legend(*entries, loc="outside upper right", ncols=3)
 # 12](fig12_retina_imputation.ipynb) and after, these become spins, $+1$ and $-1$.
 #
 # For neurons that fire independently, neuron $i$ with probability $p_i$ in each bin, the number $K = \sum_i x_i$ of
-# active neurons has a distribution that is built up neuron by neuron ({func}`ising_lib.metrics.independent_counts`),
+# active neurons has a distribution that is built up neuron by neuron ({func}`ising_book.scoring.independent_counts`),
 #
 # $$
 # P_{i}(K) = (1 - p_i)\, P_{i-1}(K) + p_i\, P_{i-1}(K - 1), \qquad P_0(K) = \delta_{K0} .

@@ -28,7 +28,7 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import provenance, style, walk
+from ising_book import provenance, scoring, style, walk
 from ising_book.runs import find_or_compute, one_thread, source
 from ising_lib import estimators, imputation, metrics
 
@@ -134,7 +134,7 @@ source(walk.retina, walk.samples.dispatch(worlds.Retina), walk.parameters, hide_
 # ## The numbers
 
 # %% tags=["hide-cell"]
-compared = list(map(metrics.compare, filled, tests, masks))
+compared = list(map(scoring.compare, filled, tests, masks))
 kinds = ("accuracy", "balanced_accuracy", "recall", "precision")
 scores, predicted, rows = {}, {}, []
 for name in models[0]:
@@ -153,7 +153,7 @@ style.table(rows, [*headers, "log-pseudolikelihood (nats)"])
 
 # %% tags=["hide-cell"]
 rest = [mask & (np.arange(n_spins) > 0) for mask in masks]
-without = list(map(metrics.compare, filled, tests, rest))
+without = list(map(scoring.compare, filled, tests, rest))
 pairs = [("augmented", "observed"), ("observed", "all silent")]
 pairs += [("augmented", "all silent"), ("pseudolikelihood", "all silent")]
 gains, rows = {}, []

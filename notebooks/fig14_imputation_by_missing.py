@@ -28,9 +28,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import provenance, style, walk
+from ising_book import provenance, scoring, style, walk
 from ising_book.runs import find_or_compute, one_thread, source
-from ising_lib import imputation, ising, metrics
+from ising_lib import imputation, ising
 
 runs = find_or_compute(configs)
 pairs = {
@@ -60,7 +60,7 @@ def hide_and_fill(run, spins, test):
         mask = imputation.random_mask(test.shape, n, rng=rng)
         filled = imputation.recover(models, test, mask)
         rest = mask & (np.arange(n_spins) > 0)
-        both = [metrics.compare(filled, test, some) for some in (mask, rest)]
+        both = [scoring.compare(filled, test, some) for some in (mask, rest)]
         scored.append(both)
     return scored
 

@@ -27,11 +27,11 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ising_book import own_data, style
+from ising_book import own_data, scoring, style
 from ising_book.reading import list_of
 from ising_book.runs import one_thread
 from ising_book.worlds import stream
-from ising_lib import boltzmann, ddpm, denoisers, erasure, estimators, exact, imputation, metrics, sampling
+from ising_lib import boltzmann, ddpm, denoisers, erasure, estimators, exact, imputation, sampling
 from ising_lib.ising import IsingModel
 
 data = own_data.load(path, **options)
@@ -290,7 +290,7 @@ def prediction(models, test, recovered):
     Args:
         models: {method: IsingModel}, fitted to other samples; the last is the baseline.
         test: (N, M) of ±1.
-        recovered: metrics.Comparison of the same methods.
+        recovered: scoring.Comparison of the same methods.
 
     Returns:
         dict: {method: {"log_pseudolikelihood", "gain", "gain_error", "accuracy", …}}, in nats per spin.
@@ -447,7 +447,7 @@ if test is not None:
     hidden = imputation.random_mask(
         test.shape, max(1, min(test.shape[1] // 4, 10)), rng=stream(seed, "hidden")
     )
-    recovered = metrics.compare(imputation.recover(checked, test, hidden), test, hidden)
+    recovered = scoring.compare(imputation.recover(checked, test, hidden), test, hidden)
     checks = prediction(checked, test, recovered)
 for name in models:
     checks.setdefault(name, {}).update(
@@ -625,7 +625,7 @@ for role, (name, some) in zip(roles, able.items(), strict=False):
     law = activity(some)
     at = np.flatnonzero(law)
     ax.plot(at, law[at], color=style.COLOURS[role], linestyle=style.LINES[role], label=name)
-apart = metrics.independent_counts((filled > 0).mean(0))
+apart = scoring.independent_counts((filled > 0).mean(0))
 grey = {"color": style.COLOURS["baseline"], "linestyle": style.LINES["baseline"]}
 ax.plot(apart, label="independent spins", **grey)
 ax.set(yscale="log", ylim=(0.3 / len(data.spins), 1), xlabel="K, active spins")

@@ -151,16 +151,17 @@ def test_the_call_itself_works(row):
 RECORD, ERROR = "holds what its maker gives, and checks nothing", "is an error"
 INNER = "is called with what another function has checked"
 MODULES = {  # modules whose public functions take what others have checked, but for those with rows
-    **dict.fromkeys(("walk", "monitors", "choices", "extensions", "provenance", "claims", "reading"), INNER),
+    **dict.fromkeys(
+        ("walk", "monitors", "choices", "extensions", "provenance", "scoring", "claims", "reading"), INNER
+    ),
     "style": "draws arrays of the notebooks; what does not fit together, matplotlib refuses",
     "doctor": "takes nothing that could be wrong",
     "cli": "has its own table, COMMANDS",
 }
 EXEMPT = {
     **dict.fromkeys(("ddpm.TrainingStep", "erasure.ErasureFit", "estimators.Estimate", "store.Run"), RECORD),
-    **dict.fromkeys(("metrics.Recovery", "metrics.Agreement", "metrics.Comparison", "runs.Recipe"), RECORD),
+    **dict.fromkeys(("metrics.Recovery", "runs.Recipe"), RECORD),
     **dict.fromkeys(("own_data.OwnData", "stopping.StoppingPoint"), RECORD),
-    "metrics.compare": "hands on to confusion and accuracy_gain",
     **dict.fromkeys(("checkpoints.Training", "boltzmann.BoltzmannFit", "discrete.DiscreteDiffusion"), RECORD),
     **dict.fromkeys(
         ("datasets.DatasetNotFound", "erasure.NotConverged", "sampling.NotMixed", "reading.Unusable"), ERROR

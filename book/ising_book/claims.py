@@ -13,8 +13,8 @@ import string
 import numpy as np
 from scipy import stats
 
-from ising_book import extensions, runs, store, style, walk, worlds
-from ising_lib import _checks, estimators, imputation, metrics, stopping
+from ising_book import extensions, runs, scoring, store, style, walk, worlds
+from ising_lib import _checks, estimators, imputation, metrics
 
 VERDICTS = ("holds", "holds under conditions", "does not hold", "undetermined")
 LEVEL = 0.95  # of all intervals
@@ -299,9 +299,9 @@ def gain_kept(run):
 
 @statistic
 def regret(run, rule, n_iterations=np.inf):
-    """MSE at the checkpoint that a rule of ``stopping.choices`` keeps over the lowest up to n_iterations."""
+    """MSE at the checkpoint that a rule of ``scoring.kept`` keeps over the lowest up to n_iterations."""
     errors = run.error("monitored")
-    kept = stopping.choices(run, errors, n_iterations)
+    kept = scoring.kept(run, errors, n_iterations)
     return errors[kept[rule]] / errors[kept["oracle"]]
 
 
@@ -309,7 +309,7 @@ def regret(run, rule, n_iterations=np.inf):
 def kept_over(run, rule, other):
     """MSE at the checkpoint that a rule keeps over that of another inference in the same run."""
     errors = run.error("monitored")
-    return errors[stopping.choices(run, errors)[rule]] / run.error(other)
+    return errors[scoring.kept(run, errors)[rule]] / run.error(other)
 
 
 # ------------------------------------------------------------------ statistics: missing neurons

@@ -110,17 +110,20 @@ def fill_in(model, spins, missing):
     Returns:
         dict: ``counts`` (2 rules, 4, N), the ``metrics.confusion`` of each rule;
         ``log_loss`` (N,) of the posterior; ``odds`` (2, …), its
-        ``metrics.odds_histogram`` between ``ODDS_EDGES``.
+        log-odds where the spin is −1 and where it is +1, counted between
+        ``ODDS_EDGES``; what lies outside, in the outermost bins.
     """
     missing = _checks.mask("missing", missing, np.shape(spins))
     hidden = np.where(missing, np.int8(0), spins)
     odds = imputation.log_odds(model, hidden)
     argmax, marginal = imputation.impute(model, hidden), np.where(odds >= 0, 1, -1)
     counts = [metrics.confusion(spins, some, missing) for some in (argmax, marginal)]
+    inner = np.clip(odds, ODDS_EDGES[0], ODDS_EDGES[-1])
+    kinds = [inner[missing & (spins == value)] for value in (-1, 1)]
     return {
         "counts": np.array(counts, dtype=np.uint8),
         "log_loss": metrics.log_loss(spins, odds, missing).astype(np.float32),
-        "odds": metrics.odds_histogram(spins, odds, missing, ODDS_EDGES),
+        "odds": np.array([np.histogram(some, ODDS_EDGES)[0] for some in kinds]),
     }
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from IPython.display import HTML, Markdown
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-from ising_lib import _checks, metrics
+from ising_book import scoring
+from ising_lib import _checks
 
 # Okabe and Ito's colours, then two that stand out from white and from black pages; line styles and markers
 # repeat the distinction for print.
@@ -283,7 +284,7 @@ def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
     """
     _checks.choice("role", role, tuple(COLOURS))
     ends = np.array([-limit, limit])
-    slope = metrics.agreement(truth, inferred).slope
+    slope, _, _ = scoring.agreement(truth, inferred)
     offset = np.mean(inferred) - slope * np.mean(truth)
     look = {"color": COLOURS[role], "linestyle": "none"}
     ax.plot(ends, ends, color=COLOURS["truth"], linewidth=0.8, label="equal")

@@ -69,8 +69,12 @@ def draw(world, name):
 def _(world, name):
     if world.drawn == "equilibrium":
         return draw.dispatch(worlds.KnownTruth)(world, name)
-    rng = stream(world.seed, f"pool {name}")
-    return sampling.resample_pool(truth(world), world.n_observed, rng=rng)
+    rng, n_samples = stream(world.seed, f"pool {name}"), world.n_observed
+    shape = 30 * n_samples, world.n_spins
+    pool = rng.choice(np.array([-1, 1], dtype=np.int8), shape)
+    exponents = -ising.energy(truth(world), pool)
+    weights = np.exp(exponents - exponents.max())
+    return pool[rng.choice(len(pool), n_samples, p=weights / weights.sum())]
 
 
 @functools.singledispatch

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ising_book import monitors, store, walk, worlds
-from ising_lib import erasure, ising, metrics, sampling, stopping
+from ising_lib import erasure, exact, ising, metrics, sampling, stopping
 from tests.book.small import TRAINING, WORLD, Bar, L, changed, small_network, small_recording  # noqa: F401
 
 
@@ -225,3 +225,15 @@ def test_worlds_take_the_parameters_by_their_names():
     assert [world.seed for world in found] == [4, 0]
     [retina] = worlds.from_parameters(worlds.Retina, {"n_test": 70, "seeds": [1]})
     assert retina == worlds.Retina(n_test=70, seed=1)
+
+
+def test_a_large_pool_gives_boltzmann_weights():
+    """Frequencies of all 16 configurations; their variance is p/N of the draws, p²·16/(30 N) of the pool.
+
+    Five deviations are passed by chance once in 10^5 tests.
+    """
+    n = 20_000
+    world = worlds.Rivals(4, n, coupling_scale=0.5, field_scale=0.5, drawn="pool")
+    p, found = exact.probabilities(walk.truth(world)), exact.frequencies(walk.draw(world, "observed"))
+    assert (np.abs(found - p) < 5 * np.sqrt(p / n + p**2 * 16 / (30 * n))).all()
+    assert np.abs(found - 1 / 16).max() > 0.02  # uniform frequencies would be found out

@@ -242,21 +242,3 @@ def test_fewer_samples_are_the_first_of_more(rng):
         for n in (1500, 2048)
     )
     np.testing.assert_array_equal(few, many[:1500])
-
-
-def test_a_large_pool_gives_boltzmann_weights(rng):
-    """Frequencies of all 16 configurations; their variance is p/N of the draws, p²·16/(30 N) of the pool."""
-    model = ising.gaussian(4, 0.5, 0.5, rng=rng)
-    spins = sampling.resample_pool(model, 20_000, rng=rng)
-    p = exact.probabilities(model)
-    found = np.bincount(exact.index(spins), minlength=16) / len(spins)
-    z = (found - p) / np.sqrt(p / len(spins) + p**2 * 16 / (30 * len(spins)))
-    assert np.abs(z).max() < stats.norm.isf(FALSE_ALARM / 2 / 16)
-    assert np.abs(found - 1 / 16).max() > 0.02  # uniform frequencies would be found out
-
-
-def test_a_pool_repeats_itself_where_couplings_are_strong(rng):
-    """Fewer than a quarter of 2,000 draws differ at M = 40, g = 1; nearly all equilibrium samples do."""
-    model = ising.gaussian(40, rng=rng)
-    assert len(np.unique(sampling.resample_pool(model, 2000, rng=rng), axis=0)) < 500
-    assert len(np.unique(sampling.sample(model, 2000, rng=rng, burn_in=500, thin=50), axis=0)) > 1900
