@@ -152,7 +152,7 @@ RECORD, ERROR = "holds what its maker gives, and checks nothing", "is an error"
 INNER = "is called with what another function has checked"
 MODULES = {  # modules whose public functions take what others have checked, but for those with rows
     **dict.fromkeys(
-        ("walk", "monitors", "choices", "extensions", "provenance", "scoring", "claims", "reading"), INNER
+        ("walk", "monitors", "choices", "extensions", "firmness", "provenance", "scoring", "claims", "reading"), INNER
     ),
     "style": "draws arrays of the notebooks; what does not fit together, matplotlib refuses",
     "doctor": "takes nothing that could be wrong",

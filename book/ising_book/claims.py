@@ -461,13 +461,16 @@ def verdicts(entry, found):
     return rows, together(deciding)
 
 
-def summary(entries, found):
-    """The table of all claims, one line each, as Markdown."""
+def summary(entries, found, firm=None):
+    """The table of all claims, one line each, as Markdown; with what ``firm`` says of some, a column."""
     lines = ["| | claim | verdict |", "|---|---|---|"]
+    if firm:
+        lines = [line + end for line, end in zip(lines, (" under other choices |", "---|"), strict=True)]
     for entry, several in zip(entries, found, strict=True):
         number = entry["claim"]
         verdict = _said(entry, several)
-        lines.append(f"| {number} | [{entry['title']}](#claim-{number}) | {verdict} |")
+        line = f"| {number} | [{entry['title']}](#claim-{number}) | {verdict} |"
+        lines.append(line + (f" {firm.get(str(number), '–')} |" if firm else ""))
     return "\n".join(lines)
 
 
@@ -588,11 +591,17 @@ def _every(values, rule, digits):
 _TABLES = {"thesis": "## What the thesis claims", "ours": "## What we claim beyond it"}
 
 
-def block(entries, found):
-    """A summary of the thesis's claims and one of ours, and all sections: what stands between the marks."""
+def block(entries, found, firm):
+    """A summary of the thesis's claims and one of ours, and all sections: what stands between the marks.
+
+    Args:
+        entries, found: of all claims, from ``claims.yaml`` and ``findings``.
+        firm: {number of a claim: what other choices say of it}, from ``firmness.by_claim``.
+    """
     pairs = list(zip(entries, found, strict=True))
     parts = []
     for whose, heading in _TABLES.items():
         some = [pair for pair in pairs if whose in pair[0]]
-        parts += [heading, summary(*zip(*some, strict=True))] if some else []
+        others = firm if whose == "thesis" else None
+        parts += [heading, summary(*zip(*some, strict=True), others)] if some else []
     return "\n\n".join([*parts, "## The claims, one by one", *(section(*pair) for pair in pairs)])

@@ -22,7 +22,7 @@ import nbformat
 import papermill
 import yaml
 
-from ising_book import claims, provenance, runs, store, worlds
+from ising_book import claims, firmness, provenance, runs, store, worlds
 from ising_lib import _checks, _files
 
 ROOT = Path(__file__).parents[2]
@@ -257,6 +257,7 @@ def write_costs():
 
 
 CLAIMS = ROOT / "book" / "claims.yaml"
+FIRMNESS = ROOT / "book" / "firmness.yaml"
 _MARKS = ("% written by `ising-book refresh` from here\n\n", "\n\n% to here\n")
 
 
@@ -277,12 +278,14 @@ def figures_of(entries):
 
 
 def write_claims():
-    """Rewrite the measured part of ``book/claims.md`` and the badges, from claims.yaml and stored runs."""
+    """Rewrite the measured part of ``book/claims.md`` and the badges, from the tables and stored runs."""
     entries, path = yaml.safe_load(CLAIMS.read_text()), ROOT / "book" / "claims.md"
-    figures = figures_of(entries)
+    cells = yaml.safe_load(FIRMNESS.read_text())
+    figures = figures_of([*entries, {"rows": cells}])
     found = [claims.findings(entry, figures) for entry in entries]
+    firm = firmness.by_claim(firmness.cells(cells, figures))
     before, _, after = claims_on_page(path.read_text())
-    path.write_text(before + claims.block(entries, found) + after)
+    path.write_text(before + claims.block(entries, found, firm) + after)
     badges = json.dumps(claims.badges(entries, found), indent=1, ensure_ascii=False)
     (ROOT / "book" / "verdicts.json").write_text(badges + "\n")
 

@@ -10,11 +10,12 @@ import pytest
 import yaml
 from scipy import stats
 
-from ising_book import claims, execute, extensions, runs, store, walk, worlds
+from ising_book import claims, execute, extensions, firmness, runs, store, walk, worlds
 from ising_lib import ising, metrics, sampling
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = yaml.safe_load(execute.CLAIMS.read_text())
+CELLS = yaml.safe_load(execute.FIRMNESS.read_text())
 ROWS = [row for entry in ENTRIES for row in entry["rows"]]
 PAGE = (ROOT / "book" / "claims.md").read_text()
 
@@ -24,7 +25,12 @@ PAGE = (ROOT / "book" / "claims.md").read_text()
 
 @pytest.fixture(scope="module")
 def figures():
-    return execute.figures_of(ENTRIES)
+    return execute.figures_of([*ENTRIES, {"rows": CELLS}])
+
+
+@pytest.fixture(scope="module")
+def firm(figures):
+    return firmness.by_claim(firmness.cells(CELLS, figures))
 
 
 def sections(block):
@@ -38,14 +44,15 @@ def needs_recording(entry):
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"claim {entry['claim']}")
-def test_the_page_is_what_the_runs_say(entry, figures, request):
+def test_the_page_is_what_the_runs_say(entry, figures, firm, request):
     """Each section, with its numbers, verdicts and sentences, and its line in the table of all."""
     if needs_recording(entry):
         request.getfixturevalue("recording")
     found = claims.findings(entry, figures)
     head, written = sections(execute.claims_on_page(PAGE)[1])
     assert written[str(entry["claim"])] == claims.section(entry, found)
-    assert claims.summary([entry], [found]).splitlines()[-1] in head.splitlines()
+    summary = claims.summary([entry], [found], firm if "thesis" in entry else None)
+    assert summary.splitlines()[-1] in head.splitlines()
     badges = json.loads((ROOT / "book" / "verdicts.json").read_text())
     assert badges[str(entry["claim"])] == claims.badges([entry], [found])[str(entry["claim"])]
 
@@ -70,7 +77,7 @@ def test_the_page_holds_the_ten_claims_first_then_ours_and_nothing_else():
 
 def test_ours_stand_in_a_table_of_their_own():
     entries = [ENTRIES[0], ENTRIES[11]]
-    head, parts = sections(claims.block(entries, [["no runs"] * len(entry["rows"]) for entry in entries]))
+    head, parts = sections(claims.block(entries, [["no runs"] * len(entry["rows"]) for entry in entries], {}))
     tables = re.split(r"(?m)^#+ ", head)
     assert [re.findall(r"#claim-\d+", table) for table in tables[1:3]] == [["#claim-1"], ["#claim-11"]]
     assert ENTRIES[11]["ours"] in parts["11"]
@@ -100,10 +107,12 @@ def test_refreshing_rewrites_the_block_alone(tmp_path, monkeypatch, figures):
     before, _, after = execute.claims_on_page(PAGE)
     (folder / "claims.md").write_text(before + "old" + after)
     monkeypatch.setattr(execute, "ROOT", tmp_path)
+    (folder / "firmness.yaml").write_text("[]")
     monkeypatch.setattr(execute, "CLAIMS", folder / "claims.yaml")
+    monkeypatch.setattr(execute, "FIRMNESS", folder / "firmness.yaml")
     execute.write_claims()
     made = (folder / "claims.md").read_text()
-    assert made == before + claims.block(small, [claims.findings(small[0], figures)]) + after
+    assert made == before + claims.block(small, [claims.findings(small[0], figures)], {}) + after
 
 
 def test_every_row_is_well_formed():
@@ -113,7 +122,9 @@ def test_every_row_is_well_formed():
         assert row["statistic"] in claims.STATISTICS
         assert claims._parsed(row["rule"])[0] in "<>"
         assert row["reading"].keys() <= set(claims.VERDICTS)
-    assert {row["statistic"] for row in ROWS} == set(claims.STATISTICS), "a statistic that no row uses"
+    assert {row["statistic"] for row in (*ROWS, *CELLS)} == set(claims.STATISTICS), (
+        "a statistic that no row uses"
+    )
 
 
 def test_sentences_name_no_measured_number():

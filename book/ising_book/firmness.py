@@ -1,0 +1,224 @@
+"""How firm each verdict is: the effects that decide the claims, measured under other choices.
+
+``book/firmness.yaml`` says which, in rows like those of ``claims.yaml``; each value of a choice is a cell.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from ising_book import choices, claims
+from ising_book.claims import statistic
+from ising_lib import stopping
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One effect under one value of one choice.
+
+    Attributes:
+        claim, choice, value, rule: of the row; the value with the setting, where there are several.
+        effect: claims.Effect; None where the runs are not stored.
+        stands: "half" of the updates, "all" of them, samples drawn "again"; "" for all other cells.
+    """
+
+    claim: str
+    choice: str
+    value: str
+    rule: str
+    effect: claims.Effect | None
+    stands: str = ""
+
+    @property
+    def sign(self):
+        """ "Is it "fulfils", "violates" or "open": the interval on the rule; "" where it is not measured."""
+        if self.effect is None:
+            return ""
+        return {1: "fulfils", -1: "violates", 0: "open"}[self.effect.on(self.rule)]
+
+
+def cells(rows, figures):
+    """The cells of rows.
+
+    Args:
+        rows: of ``firmness.yaml``.
+        figures: {notebook: (its configs, its parameters)}.
+
+    Returns:
+        list of Cell: in the order of the rows.
+    """
+    found = []
+    for row in rows:
+        configs, parameters = figures[row["figure"]]
+        runs = claims.stored(configs, row.get("only"))
+        measured = claims.measure(row, runs, parameters) if runs else {"": None}
+        for setting, some in measured.items():
+            effect = None if some is None else claims.effects({"": some}, row["rule"])[0]
+            value = ", ".join(filter(None, [row.get("value"), setting]))
+            named = str(row["claim"]), row["choice"], value, row["rule"]
+            found.append(Cell(*named, effect, row.get("stands", "")))
+    return found
+
+
+def by_claim(found):
+    """{claim: "5 of 7 fulfil, 1 violates"}: the column of the claims page."""
+    said = {}
+    for claim in dict.fromkeys(cell.claim for cell in found):
+        signs = [cell.sign for cell in found if cell.claim == claim and cell.effect]
+        counts = {sign: signs.count(sign) for sign in ("fulfils", "violates", "open")}
+        said[claim] = f"{counts['fulfils']} fulfil, {counts['violates']} violate, {counts['open']} open"
+    return said
+
+
+# ------------------------------------------------------------------ statistics of a course
+
+
+@statistic
+def course(run):
+    """MSE (Eq. 23) from the samples at each checkpoint over that from the observed ones."""
+    ratios = run.error("monitored") / run.error("observed")
+    return {f"{n:,} updates": ratio for n, ratio in zip(run["iterations"], ratios, strict=True)}
+
+
+@statistic
+def last_checkpoint(run):
+    """The last of ``course``."""
+    return list(course(run).values())[-1]
+
+
+@statistic
+def sizes(run):
+    """MSE from some of the augmented samples over that from the observed ones."""
+    ratios = run.error("by_size") / run.error("observed")
+    return {f"{n:,} drawn": ratio for n, ratio in zip(run["sizes"], ratios, strict=True)}
+
+
+@statistic
+def last_step(run):
+    """The last of ``claims.more_samples``."""
+    return list(claims.more_samples(run).values())[-1]
+
+
+@statistic
+def last_joined(run):
+    """The last of ``claims.observed_added``."""
+    return list(claims.observed_added(run).values())[-1]
+
+
+@statistic
+def at_epsilon(run, epsilon):
+    """MSE of the Erasure Machine at a fixed ε over that of pseudolikelihood, in a run of Corrected."""
+    at = list(run.config["epsilons"]).index(epsilon)
+    return run["linear_curve"][0, at] / run.error("pseudolikelihood")
+
+
+# ------------------------------------------------------------------ statistics of two draws
+
+DRAWS = {"first": [0], "second": [1], "both": [0, 1]}
+
+
+@statistic
+def drawn(run, half=False, draw="both", epsilon=None):
+    """MSE from n_augmented samples over that from the observed ones, both at one ε, in a run of Firmness.
+
+    Args:
+        run: of Firmness.
+        half: after half of the updates.
+        draw: "first", "second", or "both": the geometric mean of the two.
+        epsilon: None for the automatic one.
+    """
+    at = 0 if epsilon is None else 1 + list(run.config["epsilons"]).index(epsilon)
+    errors = run.error("many")[-2 if half else -1, DRAWS[draw], at]
+    return np.exp(np.log(errors).mean()) / run.error("observed")[at]
+
+
+@statistic
+def more_drawn(run, half=False, draw="both"):
+    """MSE from n_augmented samples over that from n_monitor of them, in a run of Firmness."""
+    at = -2 if half else -1
+    errors = run.error("many")[at, DRAWS[draw], 0] / run.error("few")[at, DRAWS[draw]]
+    return np.exp(np.log(errors).mean())
+
+
+@statistic
+def turn_by_other(run, half=False, draw="first"):
+    """As ``claims.turn``; the lowest error is chosen by one draw and measured by the other."""
+    chosen, scored = _draws(run, half, draw)
+    return min(scored[0], scored[-1]) / scored[chosen.argmin()]
+
+
+@statistic
+def crossed(run, half=False, draw="first"):
+    """1 where the thesis's rule finds a stopping point by one draw of the samples."""
+    return _stop(run, half, draw).crossed
+
+
+@statistic
+def kept(run, half=False, draw="first"):
+    """The share of the gain kept at the rule's point, or at the end where there is none.
+
+    The rule reads one draw, and so does who chooses the lowest error; both are measured by the other.
+    """
+    chosen, scored = _draws(run, half, draw)
+    observed = run.error("observed")[0]
+    gain = observed - scored[chosen.argmin()]
+    return (observed - scored[_stop(run, half, draw).index]) / gain if gain > 0 else 0.0
+
+
+def _draws(run, half, draw):
+    """Errors by the draw that chooses and by the other, up to half of the updates or to the end."""
+    errors = run.error("few")[: -1 if half else None]
+    at = DRAWS[draw][0]
+    return errors[:, at], errors[:, 1 - at]
+
+
+def _stop(run, half, draw):
+    until = -1 if half else None
+    lines = run["test_line"].item(), run["observed_line"].item()
+    variance = run["variance"][:until, DRAWS[draw][0]]
+    return stopping.crossing(run["iterations"][:until], variance, *lines)
+
+
+# ------------------------------------------------------------------ statistics of the recording
+
+
+@statistic
+def filled(run, model="auto", other="observed", early=False, without_first=False, draw=None):
+    """Accuracy of the recovery from augmented samples minus that from others, in points.
+
+    The mean over all draws and all numbers of missing neurons: these share one model and are no trials of
+    their own.
+
+    Args:
+        run: of RetinaFirmness.
+        model: one of ``choices.RETINA_MODELS``, fitted to both.
+        other: "observed", or "silent": no spike, whatever the others do.
+        early: after a fourth of the updates.
+        without_first: do not score the most active neuron.
+        draw: number of one draw of the samples; None for all.
+    """
+    at, first = choices.RETINA_MODELS.index(model), int(without_first)
+    rights = {"observed": run["right_observed"][at], "silent": run["right_silent"]}
+    gain = run["right_augmented"][0 if early else 1, :, at] - rights[other]
+    shares = gain[..., first:].sum(-1) / run["n_hidden"][:, first:].sum(-1)
+    return 100 * shares[slice(None) if draw is None else draw].mean()
+
+
+@statistic
+def fired_from_above(run):
+    """1 where Var E of the recording's samples begins above the test line and comes down to it."""
+    variance, line = run["variance"][:, 0], run["test_line"]
+    return float(variance[0] > line and (variance < line).any())
+
+
+@statistic
+def log_loss_gain(run, one, other):
+    """Log-loss of the missing neurons by one model minus that by another, in nats a sample.
+
+    Args:
+        run: of RetinaDenoised.
+        one, other: of ``choices.DENOISED_MODELS``.
+    """
+    first, second = (run["log_loss"][choices.DENOISED_MODELS.index(name)] for name in (one, other))
+    counts = run.config["missing_counts"]
+    return {f"{n} missing": gain for n, gain in zip(counts, first - second, strict=True)}
