@@ -53,7 +53,6 @@ own = [
     *recording(range(splits), 200, 5000, n_draws=2),
     *recording(range(2), 32_000),
     *recording(again, split_by="frames"),
-    *worlds.with_seeds(worlds.RetinaDenoised(), range(splits)),
 ]
 planned["firmness"] = own
 configs = [config for some in planned.values() for config in some]
@@ -219,39 +218,6 @@ right.legend()
 # %% [markdown]
 # *Left: Var E of the generated samples, the thesis's lines, mean and range over the splits. Right: 95% intervals over the
 # splits, each with five draws of 20,000 samples after 8,000 updates.*
-
-# %% [markdown]
-# ## Where augmentation pays on the retina
-#
-# Pseudolikelihood maximises the probability of each neuron given all others. With many neurons missing, their joint
-# distribution counts. Samples of a mean-field denoiser carry that, and so does maximum likelihood on the data themselves.
-
-# %% tags=["remove-input"]
-worlds_of = worlds.with_seeds(worlds.RetinaDenoised(), range(splits))
-scores = np.array([found[world]["log_loss"] for world in worlds_of])  # (splits, models, counts)
-NAMES = {
-    "independent": "rates alone",
-    "pseudolikelihood": "pseudolikelihood, observed",
-    "likelihood": "maximum likelihood, observed",
-    "denoiser": "the denoiser's own couplings",
-    "augmented_pseudolikelihood": "pseudolikelihood, augmented",
-    "augmented_likelihood": "maximum likelihood, augmented",
-}
-reference = scores[:, choices.DENOISED_MODELS.index("pseudolikelihood")]
-table = []
-for model, name in NAMES.items():
-    own_scores = scores[:, choices.DENOISED_MODELS.index(model)]
-    less = (
-        [said(claims.effect(some), 3) for some in (own_scores - reference).T]
-        if model != "pseudolikelihood"
-        else [style.number(x, 3) for x in reference.mean(0)]
-    )
-    table.append((name, *less))
-style.table(table, ["model, samples", *(f"{n} missing" for n in worlds_of[0].missing_counts)])
-
-# %% [markdown]
-# Log-loss of the missing neurons in nats a sample: of pseudolikelihood on the observed samples its mean, of all others the
-# difference from it with its 95% interval over the splits; negative is better.
 
 # %% [markdown]
 # ## All cells
