@@ -9,27 +9,11 @@ Submodules load on first use, so ``import ising_lib`` costs nothing and needs ne
 """
 
 import importlib
+import pkgutil
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "boltzmann",
-    "checkpoints",
-    "datasets",
-    "ddpm",
-    "denoisers",
-    "discrete",
-    "erasure",
-    "estimators",
-    "exact",
-    "imputation",
-    "ising",
-    "kinetic",
-    "metrics",
-    "noise",
-    "sampling",
-    "stopping",
-]
+__all__ = [module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_"]
 
 
 def __getattr__(name):

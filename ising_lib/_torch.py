@@ -16,33 +16,22 @@ def torch_generator(rng, device="cpu"):
     return torch.Generator(device).manual_seed(int(rng.integers(np.iinfo(np.int64).max)))
 
 
-def resolve_precision(precision, device="cpu"):
-    """ "bfloat16" or "float32"; "auto" asks the hardware, and says so when it has to do without."""
+def resolve_precision(precision, device="cpu", denoiser=None):
+    """ "bfloat16" or "float32"; "auto" asks the denoiser, then the hardware, and says if it has no units."""
     _checks.choice("precision", precision, ("auto", "bfloat16", "float32"))
-    _check_device(device)
+    here = ["cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
+    kind = _checks.choice("device", str(device).partition(":")[0], here)
+    if getattr(denoiser, "needs_float32", False):
+        if precision == "bfloat16":
+            raise ValueError(
+                f"precision must be float32 or auto for a {type(denoiser).__name__}, got bfloat16"
+            )
+        return "float32"
     if precision != "auto":
         return precision
-    kind = torch.device(device).type
     supported = (kind == "cuda" and torch.cuda.is_bf16_supported()) or (
         kind == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     )
     if not supported:
         log.warning("no bfloat16 units on this %s: computing in float32, about twice as slow", device)
     return "bfloat16" if supported else "float32"
-
-
-def precision_of(denoiser, precision, device):
-    """As ``resolve_precision``; but a denoiser that says it ``needs_float32`` gets that."""
-    if not getattr(denoiser, "needs_float32", False):
-        return resolve_precision(precision, device)
-    _check_device(device)
-    if precision == "bfloat16":
-        raise ValueError(f"precision must be float32 or auto for a {type(denoiser).__name__}, got bfloat16")
-    _checks.choice("precision", precision, ("auto", "float32"))
-    return "float32"
-
-
-def _check_device(device):
-    here = ["cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
-    kind = device.type if isinstance(device, torch.device) else device
-    _checks.choice("device", kind.partition(":")[0] if isinstance(kind, str) else kind, here)

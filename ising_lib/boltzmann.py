@@ -24,23 +24,17 @@ _LONGEST = 0.1  # a step moves p by at most so many nats, in Kullback and Leible
 
 @dataclass(frozen=True, eq=False)
 class BoltzmannFit:
-    """A model whose moments are those of the data, less the prior's pull, within the noise of the chains.
-
-    Attributes:
-        model: (h, J).
-        z_scores: (L,) the last r in units of its standard errors.
-        n_iterations: steps made.
-    """
+    """A model whose moments are those of the data, less the prior's pull, within the noise of the chains."""
 
     model: IsingModel
-    z_scores: np.ndarray
-    n_iterations: int
+    z_scores: np.ndarray  #: (L,) the last r in units of its standard errors
+    n_iterations: int  #: steps made
 
 
 def fit(
     spins, start, *, rng, ridge=0.0, n_chains=1024, n_rounds=40, thin=10, n_averaged=8, max_iterations=60
 ):
-    """Maximise the likelihood by Newton steps with sampled moments, w ← w + a (F + 2 Λ + 1/n)⁻¹ r.
+    """The BoltzmannFit of highest likelihood, by Newton steps w ← w + a (F + 2 Λ + 1/n)⁻¹ r.
 
     The chains start from the data.  n = ``n_rounds`` · ``n_chains`` draws belong to each step; 1/n keeps F
     from being singular.  A chain's average over its rounds is one independent value, so that the spread of
@@ -49,19 +43,15 @@ def fit(
     At first a = 1, or less to keep to short steps, until the likelihood still to be gained, about
     rᵀ (F + 2 Λ)⁻¹ r / 2, is near what the noise of r feigns; a step that doubles it is taken back, and made
     shorter.  Then a = 1, 1/2, 1/3, …, so that w becomes the average of such steps, of ``n_averaged`` or more,
-    until no moment's the absolute z is larger than noise explains.
+    until no moment's z is larger than noise explains.
 
     Args:
         spins: (N, M) of ±1.
         start: the model to start from, e.g. that of ``estimators.pseudolikelihood``.
         rng: stream of the chains.
         ridge: λ ≥ 0; a prior N(0, s²) of the couplings is λ = 1/(2 N s²).
-        n_chains, n_rounds: more draws, less noise.
-        thin: sweeps between two rounds; ten times as many precede the first.
+        n_chains, n_rounds, thin: more draws, less noise; and the sweeps between two rounds.
         n_averaged, max_iterations: steps.
-
-    Returns:
-        BoltzmannFit
 
     Raises:
         NotConverged: some moment is still off after ``max_iterations``: its maximum may be at infinity.
@@ -76,9 +66,8 @@ def fit(
     _checks.count("thin", thin)
     _checks.count("n_averaged", n_averaged)
     _checks.count("max_iterations", max_iterations, minimum=n_averaged)
-    wanted = sum(_features(block).sum(0) for block in np.array_split(spins, -(-len(spins) // 1024))) / len(
-        spins
-    )
+    batches = np.array_split(spins, -(-len(spins) // 1024))
+    wanted = sum(_features(batch).sum(0) for batch in batches) / len(spins)
     vector, n_draws = start.to_vector(), n_chains * n_rounds
     penalty = np.where(np.arange(vector.size) < n_spins, 0.0, 2 * ridge)
     limit = stats.norm.isf(_FALSE_ALARM / (2 * vector.size))
@@ -138,8 +127,7 @@ def log_partition(model, *, rng, n_chains=1024, n_steps=1000):
     So ⟨log p⟩ = −⟨H⟩ − log Z is known beyond 20 spins too.
 
     Args:
-        model: (h, J).
-        rng: stream of the chains.
+        model, rng: (h, J), and the stream of the chains.
         n_chains, n_steps: more of either, a smaller error; it is to be trusted below some 0.3.
 
     Returns:

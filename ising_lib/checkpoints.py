@@ -23,7 +23,7 @@ def save(path, denoiser, schedule):
     """Write a network of a class of ``denoisers``, the arguments it was made with, and its noise schedule.
 
     Raises:
-        OSError: no such folder, no right to write there, no space; what was there before still is.
+        OSError: no such folder, no right, no space; what was there before still is.
     """
     config = denoisers.checked_config(denoiser, schedule)
     if vars(denoisers).get(type(denoiser).__name__) is not type(denoiser):
@@ -53,20 +53,13 @@ def load(path):
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """All that changes in a training, and what must not: ``ddpm.train`` saves it and goes on from it.
+    """All that changes in a training, and what must not: ``ddpm.train`` saves it and goes on from it."""
 
-    Attributes:
-        live, averaged: the network that Adam moves, and the running average of its weights.
-        optimiser: Adam.
-        random: stream of the batches, of t and of the noise.
-        settings: {name: value} that a resumed training has to share.
-    """
-
-    live: torch.nn.Module
-    averaged: torch.nn.Module
+    live: torch.nn.Module  #: the network that Adam moves
+    averaged: torch.nn.Module  #: the same with the running average of the weights
     optimiser: torch.optim.Optimizer
-    random: torch.Generator
-    settings: dict
+    random: torch.Generator  #: stream of the batches, of t and of the noise
+    settings: dict  #: {name: value} that a resumed training has to share
 
     def save(self, iteration, path):
         """Write it, as it is after so many updates."""

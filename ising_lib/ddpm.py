@@ -18,7 +18,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ising_lib import _checks, checkpoints
-from ising_lib._torch import precision_of, resolve_precision, torch_generator  # noqa: F401 - offered here, too
+from ising_lib._torch import resolve_precision, torch_generator
 from ising_lib.denoisers import FieldDenoiser, checked_config
 from ising_lib.noise import NoiseSchedule, add_noise  # noqa: F401 - offered here, too
 
@@ -27,21 +27,12 @@ _LEARNING_RATE = 5e-4
 
 @dataclass(frozen=True, eq=False)
 class TrainingStep:
-    """The state after one update.
+    """The state after one update: ``denoiser`` goes on changing, sample from it at once, or deepcopy it."""
 
-    Attributes:
-        iteration: updates made so far, from 1.
-        loss: of this batch, before the update.
-        denoiser: the module that was handed to ``train``, with the averaged weights; it goes on changing:
-            sample from it at once, or deepcopy it.
-        save: call it with a path, before the next update, to write all that ``train(…, resume=path)`` needs
-            to go on.
-    """
-
-    iteration: int
-    loss: float
-    denoiser: torch.nn.Module
-    save: Callable
+    iteration: int  #: updates made so far, from 1
+    loss: float  #: of this batch, before the update
+    denoiser: torch.nn.Module  #: the one that was handed to ``train``, with the averaged weights
+    save: Callable  #: of a path: write, before the next update, what ``train(…, resume=path)`` needs
 
 
 def train(
@@ -72,18 +63,16 @@ def train(
     w̄ ← d w̄ + (1 − d) w after update n, with d = min(``average``, n/(n + 9)).  Without an average the inferred
     couplings jump about from one checkpoint to the next.
 
-    What may be interrupted is saved now and then by ``step.save("training.safetensors")``.  The same call
-    with ``resume="training.safetensors"`` goes on after the update saved, and gives what it would have given
-    without the interruption: bit for bit on the same machine.
+    After ``step.save(path)`` the same call with ``resume=path`` goes on after the update saved, and gives
+    what it would have given without the interruption: bit for bit on the same machine.
 
     Args:
-        denoiser: the initial network, see ``denoisers``; its weights change with every update.
+        denoiser: the initial network, see ``denoisers``.
         schedule: the noise levels; t is drawn uniformly from 1 … T.
         spins: the observed samples (N, M) of ±1; batches are drawn from them with replacement.
         n_iterations: updates.
         rng: stream of the batches, of t and of the noise.
-        batch_size, learning_rate: of Adam; the rate is the denoiser's own if none is given,
-            and 5e-4 for a network that has none.
+        batch_size, learning_rate: of Adam; by default the denoiser's own rate, or 5e-4 where it has none.
         average: largest decay d of the weights' average, in [0, 1); 0 is no average.
         precision: "bfloat16", "float32", or "auto": bfloat16 where the CPU multiplies it in hardware.
         device: "cpu", "cuda" or "mps".
@@ -104,7 +93,7 @@ def train(
     _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
     if _checks.real("average", average, 0.0, 1.0) == 1:
         raise ValueError(f"average must be in [0, 1), got {average}")
-    precision = precision_of(denoiser, precision, device)
+    precision = resolve_precision(precision, device, denoiser)
     random = torch_generator(rng, device)
     data = torch.as_tensor(spins, dtype=torch.float32, device=device)  # (N, M)
     averaged = denoiser.to(device).eval()
@@ -137,22 +126,20 @@ def _updates(state, done, schedule, data, n_iterations, batch_size, average, low
 
 @torch.no_grad()
 def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto", device="cpu"):
-    """L_simple = E ‖ε̄ − ε̂(σ_t, t)‖² / M of a finished denoiser on given samples  (thesis Eq. 44).
+    """L_simple = E ‖ε̄ − ε̂(σ_t, t)‖² / M of a finished denoiser on samples (N, M) of ±1  (thesis Eq. 44).
 
     On the samples it was trained with, and on others: where the second rises, it overfits.  Equal streams
     give equal t and noise for equally many samples, so that differences are not lost in the noise.
 
     Args:
-        denoiser, schedule: as in ``sample``.
-        spins: (N, M) of ±1.
-        rng: stream of t and of the noise.
+        denoiser, schedule, precision, device: as in ``sample``.
+        spins, rng: the samples, and the stream of t and of the noise.
         n_draws: noised copies of each sample; t is spread evenly over 1 … T.
-        precision, device: as in ``train``.
 
     Returns:
         float: 1 for a network that always says zero.
     """
-    low_precision = precision_of(denoiser, precision, device) == "bfloat16"
+    low_precision = resolve_precision(precision, device, denoiser) == "bfloat16"
     data, random = _to_score(denoiser, schedule, spins, n_draws, rng, device)
     total = 0.0
     for _ in range(n_draws):
@@ -165,10 +152,9 @@ def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto
 
 @torch.no_grad()
 def own_loss(denoiser, schedule, spins, *, rng, n_draws=4):
-    """The loss that training lowers, of a finished denoiser on given samples.
+    """The loss that training lowers, a float, of a finished denoiser; arguments as of ``denoising_loss``.
 
-    Of a ``denoisers.FieldDenoiser`` it is near −⟨log p⟩ per spin of what it has learned, see there for how
-    near.  Arguments as in ``denoising_loss``.
+    Of a ``denoisers.FieldDenoiser`` it is near −⟨log p⟩ per spin of what it has learned, see there.
     """
     data, random = _to_score(denoiser, schedule, spins, n_draws, rng, "cpu")
     losses = [_training_loss(denoiser, schedule, data, random, False).item() for _ in range(n_draws)]
@@ -227,19 +213,17 @@ def sample(
     bar in Eq. 41; with the plus the samples diverge.
 
     That is the thesis's sampler, ``order=1``: it holds the guess σ̂_0 = (σ_t − √(1−ᾱ_t) ε̂)/√ᾱ_t fixed over
-    the step.  ``order=2`` extrapolates it along the logarithm λ of signal over noise, from the step s
-    before::
+    the step.  ``order=2`` extrapolates it along the logarithm λ of signal over noise::
 
         σ̂_0 ← σ̂_0 + (σ̂_0(t) − σ̂_0(s)) (λ_r − λ_t) / (2 (λ_t − λ_s)),
 
-    at no further call of the network (SDE-DPM-Solver++(2M): Lu et al. 2022).  With all T steps the two agree.
+    with s the step before, at no further call of the network (SDE-DPM-Solver++(2M): Lu et al. 2022).  With
+    all T steps the two agree.
 
     Args:
         denoiser, schedule: a trained network, see ``denoisers``, and the schedule it was trained with.
-        n_samples: N.
-        rng: stream of the noise.
-        n_steps: steps actually taken of the schedule's T; T itself gives every step. Fewer are faster and
-            biased, in the energies' variance first.
+        n_samples, rng: N, and the stream of the noise.
+        n_steps: steps actually taken of the T; fewer are faster and biased, in the energies' variance first.
         order: 1 or 2, see above.
         batch_size: samples denoised at once; 500 keep the activations in the cache.
         precision, device: as in ``train``.
@@ -281,7 +265,7 @@ class _Reverse:
     def __init__(self, denoiser, schedule, n_steps, order, precision, device):
         _checks.choice("order", order, (1, 2))
         checked_config(denoiser, schedule)
-        self.dtype = getattr(torch, precision_of(denoiser, precision, device))
+        self.dtype = getattr(torch, resolve_precision(precision, device, denoiser))
         self.device = device
         self.n_spins = denoiser.config["n_spins"]
         self.network = copy.deepcopy(denoiser).to(device=device, dtype=self.dtype).eval()

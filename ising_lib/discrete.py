@@ -35,20 +35,16 @@ class DiscreteDiffusion:
 
 
 def fit(spins, n_cycles, rng, *, ridge="auto", loss="logistic"):
-    """Learn to undo every visit: C · M convex regressions on the samples as the noise has left them.
+    """The DiscreteDiffusion of C · M convex regressions on the samples as the noise has left them.
 
     Each minimises −⟨log q(σ_i | σ_∖i)⟩ + λ Σ_j W_ij², or the loss of interaction screening.
 
     Args:
-        spins: (N, M) of ±1.
-        n_cycles: C.
+        spins, n_cycles: (N, M) of ±1, and C.
         rng: stream of the folds and of the noise.
         ridge: λ ≥ 0, or "auto": the one of 13 values between 1e-4 and 1 that gives one cycle the highest
             held-out likelihood in three folds.
         loss: "logistic" or "screening".
-
-    Returns:
-        DiscreteDiffusion
 
     Raises:
         NotConverged: ridge is 0 and some spin is a function of the others.

@@ -39,24 +39,14 @@ class NotConverged(RuntimeError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ErasureFit:
-    """What a fit found, and how well.
-
-    Attributes:
-        model: the inferred fields and couplings.
-        epsilon: the erasure parameter used.
-        mean_energy: ⟨H⟩_f of the data under the model, which "auto" maximises over ε.
-        residual: the largest absolute value among the L equations, ⟨O⟩_{f_ε} − ε w (linear) or
-            ŵ(⟨O⟩_{f_ε}) − ε w (tap).
-        n_iterations: updates (published), or iterations of L-BFGS (convex) or of Anderson's method.
-        n_fits: fits made, more than one when ε was searched.
-    """
+    """The inferred model and the ε used; what the fit found, and how well."""
 
     model: IsingModel
     epsilon: float
-    mean_energy: float
-    residual: float
-    n_iterations: int
-    n_fits: int = 1
+    mean_energy: float  #: ⟨H⟩_f of the data under the model, which "auto" maximises over ε
+    residual: float  #: largest |⟨O⟩_{f_ε} − ε w| among the L equations; for "tap" |ŵ(⟨O⟩_{f_ε}) − ε w|
+    n_iterations: int  #: updates (published), iterations of L-BFGS (convex) or of Anderson's method
+    n_fits: int = 1  #: more than one when ε was searched
 
 
 def fit(
@@ -81,27 +71,22 @@ def fit(
 
     F is a log-sum-exp of linear functions plus a square, hence strictly convex: both find the only fit.
 
-    ``moments="tap"`` (not in the thesis) solves ŵ(⟨O⟩_{f_ε}) = ε w instead, with ŵ the parameters that
-    ``tap_parameters`` finds for given moments.  Near the answer w* the difference ŵ(⟨O⟩_{f_ε}) − ε w is
-    w* − w if ŵ is right, so it is Newton's step.  ``solver="anderson"`` corrects it by the last five steps;
-    ``solver="published"`` takes the share α of it.  Nothing proves that there is one answer only; none of our
-    data had two.  It inverts a matrix of correlations, whose noise it does not restrain: give it more than
-    ten samples per spin, or keep to "linear".
+    ``moments="tap"`` (not in the thesis) solves ŵ(⟨O⟩_{f_ε}) = ε w instead, with ŵ of ``tap_parameters``.
+    Near the answer w* the difference ŵ(⟨O⟩_{f_ε}) − ε w is w* − w if ŵ is right: Newton's step, which
+    "anderson" corrects by the last five and "published" shortens by α.  Nothing proves that there is one
+    answer only; none of our data had two.  It inverts a matrix of correlations, whose noise it does not
+    restrain: give it more than ten samples per spin, or keep to "linear".
 
     Args:
         spins: (N, M) of ±1; or, where that is too much to hold, a function without arguments that yields
-            the same samples in batches (n, M) at every call, once per evaluation of the equations;
-            memory stays that of one batch.
-        epsilon: ε in (0, 1), or "auto": the ε at which the data's mean energy under the fitted model
-            is highest, by golden-section search with parabolic steps, each fit started from the last.
-            A warning is logged where that maximum is not inside the search. An ε at which the equations
-            of "tap" have no meaning counts as the lowest.
+            the same samples in batches (n, M) at every call, once per evaluation of the equations.
+        epsilon: ε in (0, 1), or "auto": the ε at which the data's mean energy under the fitted model is
+            highest; a warning is logged where that is not inside the search.
         moments: those of p_ε, "linear" in ε as in the thesis, or "tap".
-        solver: by default "convex" for "linear" and "anderson" for "tap"; or "published".
+        solver: "convex", the default for "linear"; "anderson", that for "tap"; or "published".
         fields: False keeps every h_i at 0 and infers the couplings alone  (thesis Fig. 14b).
         weights: f_k (N,), not negative, normalised here; by default, and always for batches, equal.
-        tolerance: largest residual accepted; below 1e-7 rounding sets in.
-        max_iterations: default 1,000 for "convex", 500 for "anderson", 20,000 for "published".
+        tolerance, max_iterations: the largest residual accepted, and how long to try for it.
         learning_rate: α of the published update; the thesis uses 0.1.
 
     Returns:
@@ -117,9 +102,8 @@ def fit(
     _checks.real("tolerance", tolerance, 0.0, 1.0, open_interval=True)
     _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
     max_iterations = _MAX_ITERATIONS[solver] if max_iterations is None else max_iterations
-    _checks.count("max_iterations", max_iterations)
+    settings = tolerance, _checks.count("max_iterations", max_iterations), learning_rate
     problem = _Problem(spins, weights, fields, moments)
-    settings = (tolerance, max_iterations, learning_rate)
     solve = {"convex": _solve_convex, "anderson": _solve_anderson, "published": _solve_published}[solver]
     start = np.zeros(problem.n_parameters)
     if not isinstance(epsilon, str):
@@ -172,12 +156,9 @@ class _Problem:
         return float(sum(weights @ energies(spins, *model) for spins, weights in self.batches()))
 
     def reweighted(self, vector, epsilon):
-        """log Σ_k f_k exp((1−ε) H_k), and ⟨O⟩_{f_ε}, (L,), with f_ε ∝ f p^{ε−1} ∝ f exp((1−ε) H).
-
-        Exponentials are relative to the largest of a batch, and batches to the largest so far: nothing
-        overflows.  A batch alone is its own mean, to the last bit.
-        """
+        """log Σ_k f_k exp((1−ε) H_k), and ⟨O⟩_{f_ε}, (L,), with f_ε ∝ f p^{ε−1} ∝ f exp((1−ε) H)."""
         model = split_vector(vector, self.n_spins)
+        # exponentials relative to the largest of a batch, and batches to the largest so far: none overflows
         top, total, moments = -np.inf, 0.0, np.zeros(self.n_parameters)
         for spins, weights in self.batches():
             with np.errstate(divide="ignore"):  # a weight of zero
@@ -305,7 +286,7 @@ def _finish(problem, vector, epsilon, residual, n_iterations, tolerance):
 
 
 def _search_epsilon(problem, solve, start, settings):
-    """Maximise the mean energy over ε; every fit starts from the previous one."""
+    """Maximise the mean energy over ε by golden sections and parabolas; fits start from the previous one."""
     fits, refused, warm = [], None, start
     low, high = EPSILON_BOUNDS
 

@@ -20,36 +20,24 @@ _TOLERANCE = 1e-6  # of the moments of maximum likelihood
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """An inferred model and how it was found.
-
-    Attributes:
-        model: (h, J).
-        ridge: the strength of the penalty used; 0 where there is none.
-        n_iterations: Newton's steps, or iterations of L-BFGS; 0 for closed forms.
-    """
+    """An inferred model (h, J) and how it was found."""
 
     model: IsingModel
-    ridge: float = 0.0
-    n_iterations: int = 0
+    ridge: float = 0.0  #: the strength of the penalty used; 0 where there is none
+    n_iterations: int = 0  #: Newton's steps, or iterations of L-BFGS; 0 for closed forms
 
 
 def pseudolikelihood(spins, ridge="auto", *, rng=None):
-    """Maximise the likelihood of each spin given all others, then average J_ij and J_ji.
+    """The Estimate by the likelihood of each spin given all others, the mean of J_ij and J_ji.
 
-    For spin i, with p(σ_i | others) = 1/(1 + exp(−2 σ_i (h_i + Σ_j J_ij σ_j))), it minimises::
-
-        −⟨log p(σ_i | others)⟩ + λ Σ_j J_ij²
-
-    by Newton's method, M logistic regressions.  No partition function, consistent for N → ∞.
+    For spin i, with p(σ_i | others) = 1/(1 + exp(−2 σ_i (h_i + Σ_j J_ij σ_j))), it minimises
+    −⟨log p(σ_i | others)⟩ + λ Σ_j J_ij² by Newton's method.  No partition function, consistent for N → ∞.
 
     Args:
         spins: (N, M) of ±1.
         ridge: λ ≥ 0, or "auto": the one of 13 values between 1e-4 and 1 with the highest held-out
             pseudolikelihood in three folds.
         rng: shuffles the samples into the folds; without it they are cut in their order.
-
-    Returns:
-        Estimate
 
     Raises:
         ValueError: a spin never changes, so that its field has no finite estimate.
@@ -59,16 +47,11 @@ def pseudolikelihood(spins, ridge="auto", *, rng=None):
 
 
 def log_rise(spins, ridge=0.0):
-    """Interaction screening in its logarithmic form, spin by spin, then average J_ij and J_ji.
+    """The Estimate by interaction screening in its logarithmic form, the mean of J_ij and J_ji.
 
     For spin i it minimises log ⟨exp(−σ_i (h_i + Σ_j J_ij σ_j))⟩ + λ Σ_j J_ij²  (Lokhov et al. 2018).
-    The Erasure Machine is its relative for whole configurations.
-
-    Args:
-        spins, ridge: as in ``pseudolikelihood``, which also raises the same errors.
-
-    Returns:
-        Estimate
+    The Erasure Machine is its relative for whole configurations.  Arguments and errors are those of
+    ``pseudolikelihood``.
     """
     return _nodewise(spins, ridge, None, "screening")
 
@@ -93,37 +76,29 @@ def _varying(spins):
 
 
 def mean_field(spins):
-    """J = −C⁻¹ off the diagonal, h_i = artanh m_i − Σ_j J_ij m_j, with C the connected correlations.
+    """The Estimate J = −C⁻¹ off the diagonal, h_i = artanh m_i − Σ_j J_ij m_j, C the connected correlations.
 
     Args:
         spins: (N, M) of ±1, N well above M.
-
-    Returns:
-        Estimate
 
     Raises:
         ValueError: a spin never changes, or C has no inverse.
     """
     means, inverse = _inverse_correlations(spins)
-    couplings = -_off_diagonal(inverse)
+    couplings = -inverse
     return Estimate(IsingModel(np.arctanh(means) - couplings @ means, couplings))
 
 
 def tap(spins):
     """As ``mean_field``, with Onsager's reaction term  (Thouless, Anderson, Palmer 1977)::
 
-        (C⁻¹)_ij = −J_ij − 2 J_ij² m_i m_j,
-        h_i = artanh m_i − Σ_j J_ij m_j + m_i Σ_j J_ij² (1 − m_j²).
-
-    Returns:
-        Estimate
+        (C⁻¹)_ij = −J_ij − 2 J_ij² m_i m_j,    h_i = artanh m_i − Σ_j J_ij m_j + m_i Σ_j J_ij² (1 − m_j²).
 
     Raises:
         ValueError: as ``mean_field``, or the quadratic equation for some coupling has no real root.
     """
     means, inverse = _inverse_correlations(spins)
-    products, inverse = np.outer(means, means), _off_diagonal(inverse)
-    discriminant = 1 - 8 * products * inverse
+    discriminant = 1 - 8 * np.outer(means, means) * inverse
     if (discriminant < 0).any():
         i, j = np.argwhere(discriminant < 0)[0]
         raise ValueError(
@@ -135,6 +110,7 @@ def tap(spins):
 
 
 def _inverse_correlations(spins):
+    """The means m (M,), and C⁻¹ (M, M) off the diagonal, where there are zeros."""
     spins = _varying(spins)
     means = spins.mean(0)
     correlations = spins.T @ spins / len(spins) - np.outer(means, means)
@@ -142,15 +118,12 @@ def _inverse_correlations(spins):
         raise ValueError(
             f"spins must have invertible correlations, got {len(spins)} samples of {len(means)} spins"
         )
-    return means, np.linalg.inv(correlations)
-
-
-def _off_diagonal(matrix):
-    return matrix - np.diag(np.diag(matrix))
+    inverse = np.linalg.inv(correlations)
+    return means, inverse - np.diag(np.diag(inverse))
 
 
 def maximum_likelihood(spins, ridge=0.0, *, rng=None):
-    """Match ⟨σ_i⟩ and ⟨σ_i σ_j⟩  (thesis Eq. 3 to 7): maximise ⟨log p⟩ − λ Σ_{i<j} J_ij².
+    """The Estimate that matches ⟨σ_i⟩ and ⟨σ_i σ_j⟩  (thesis Eq. 3 to 7): highest ⟨log p⟩ − λ Σ_{i<j} J_ij².
 
     Up to 20 spins by enumeration, exactly.  Beyond, ``boltzmann.fit`` goes on from pseudolikelihood with the
     same λ, until the moments differ by the noise of its chains alone.
@@ -160,9 +133,6 @@ def maximum_likelihood(spins, ridge=0.0, *, rng=None):
         ridge: λ ≥ 0; a prior N(0, s²) of the couplings is λ = 1/(2 N s²). "auto" is that of
             ``pseudolikelihood``.
         rng: stream of the chains and of the folds of "auto"; above 20 spins it is needed.
-
-    Returns:
-        Estimate
 
     Raises:
         ValueError: more than 20 spins and no rng, or a spin that never changes.

@@ -22,12 +22,11 @@ def impute(model, spins, rule="argmax", *, rng=None):
     """Replace the zeros in ``spins``.
 
     Args:
-        model: the inferred (h, J).
-        spins: (N, M) of −1, 0 (missing) and +1; each sample may miss other spins.
+        model, spins: the inferred (h, J), and samples (N, M) of −1, 0 (missing) and +1.
         rule: "argmax", the joint state that maximises p(σ_missing | σ_known), as in the thesis; or
             "marginal", each spin's more probable value, which makes the fewest errors per spin.
         rng: needed only when some sample misses more than 20 spins: argmax then takes the best of 16
-            annealed heat baths, marginal averages over a heat bath. Else a ValueError asks for it.
+            annealed heat baths, marginal averages over a heat bath.
 
     Returns:
         numpy.ndarray: (N, M) int8 of ±1; the known spins are untouched.
@@ -52,15 +51,10 @@ def probability_up(model, spins, *, rng=None):
 
 
 def log_odds(model, spins, *, rng=None):
-    """log [p(σ_i = +1 | known) / p(σ_i = −1 | known)] for each missing spin, the others summed over.
+    """log [p(σ_i = +1 | known) / p(σ_i = −1 | known)] for each missing spin, (N, M); ±∞ for the known ones.
 
-    Where a probability is too near 0 or 1 to be written as a number, its log-odds still are.
-
-    Args:
-        model, spins, rng: as in ``impute``.
-
-    Returns:
-        numpy.ndarray: (N, M) float64; −∞ or +∞ for the known spins.
+    The other missing spins are summed over.  Where a probability is too near 0 or 1 to be written as a
+    number, its log-odds still are.  Arguments as of ``impute``.
     """
     odds = _fill(model, spins, rng, _log_odds, _sampled_log_odds)
     return np.where(np.equal(spins, 0), odds, np.copysign(np.inf, spins))
@@ -193,28 +187,10 @@ def _sampled_log_odds(model, spins, rng):
         return 2 * np.arctanh(np.where(missing, total / _SWEEPS, spins))
 
 
-def recover(models, spins, missing, rule="argmax", *, rng=None):
-    """Hide the spins marked missing and fill them in by each of several models.
-
-    Args:
-        models: {name: IsingModel}.
-        spins, missing: (N, M) of ±1, and bool; the models never see the spins marked missing.
-        rule, rng: as in ``impute``.
-
-    Returns:
-        dict: {name: (N, M) int8 of ±1}, scored by ``metrics.recovery``.
-    """
-    spins = _checks.spins("spins", spins)
-    missing = _checks.mask("missing", missing, spins.shape)
-    spins = np.where(missing, np.int8(0), spins)
-    return {name: impute(model, spins, rule, rng=rng) for name, model in models.items()}
-
-
 def independent_model(spins):
     """The baseline of spins (N, M) that know nothing of each other: h_i = artanh⟨σ_i⟩ and J = 0.
 
-    It fills every missing spin with its more frequent value.  A spin that never changes, whose field would be
-    infinite, is refused.
+    It fills every missing spin with its more frequent value.
     """
     means = _checks.spins("spins", spins).mean(0)
     if (np.abs(means) == 1).any():

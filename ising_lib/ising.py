@@ -28,19 +28,16 @@ class IsingModel:
 
     def __post_init__(self):
         fields = _checks.array("fields", self.fields)  # copies: nobody else can alter the model
-        couplings = _checks.array("couplings", self.couplings)
         if fields.ndim != 1 or fields.size == 0:
             raise ValueError(f"fields must have shape (M,) with M ≥ 1, got {fields.shape}")
-        if couplings.shape != (fields.size, fields.size):
-            raise ValueError(f"couplings must have shape {(fields.size,) * 2}, got {couplings.shape}")
+        couplings = _checks.array("couplings", self.couplings, shape=(fields.size, fields.size))
         if not np.allclose(couplings, couplings.T, rtol=0, atol=1e-12):
             raise ValueError("couplings must be symmetric: J_ij = J_ji")
         if np.diagonal(couplings).any():
             raise ValueError("couplings must have a zero diagonal: σ_i² = 1 carries no information")
-        fields.setflags(write=False)
-        couplings.setflags(write=False)
-        object.__setattr__(self, "fields", fields)
-        object.__setattr__(self, "couplings", couplings)
+        for name, array in (("fields", fields), ("couplings", couplings)):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
 
     @property
     def n_spins(self):
@@ -78,10 +75,8 @@ def gaussian(n_spins, coupling_scale=1.0, field_scale=1.0, *, rng):
     """A random instance: J_ij ~ N(0, g²/M) for i < j and h_i ~ N(0, g_h²/M)  (thesis Sec. 3.1).
 
     Args:
-        n_spins: M.
-        coupling_scale: g; the standard deviation of a coupling is g/√M.
-        field_scale: the same for the fields; the thesis uses one g for both unless it says otherwise.
-        rng: the stream that draws the couplings first, then the fields.
+        n_spins, rng: M, and the stream that draws the couplings first, then the fields.
+        coupling_scale, field_scale: g and g_h; the thesis uses one for both unless it says otherwise.
 
     Returns:
         IsingModel: with g = 1 this is a Sherrington–Kirkpatrick model near its spin-glass transition.

@@ -22,7 +22,7 @@ class KineticModel:
     weights: np.ndarray
 
     def __post_init__(self):
-        n_spins = _checks.array("fields", self.fields).size
+        n_spins = np.size(self.fields)
         object.__setattr__(self, "fields", _checks.array("fields", self.fields, shape=(n_spins,)))
         object.__setattr__(self, "weights", _checks.array("weights", self.weights, shape=(n_spins,) * 2))
 
@@ -42,14 +42,11 @@ def gaussian(n_spins, coupling_scale=1.0, field_scale=1.0, *, rng):
 
 
 def simulate(model, n_steps, *, rng, start=None):
-    """Follow the dynamics: σ(0), σ(1), …, σ(n_steps), one row each.
+    """Follow the dynamics: σ(0), σ(1), …, σ(n_steps), (n_steps + 1, M) int8 of ±1.
 
     Args:
         model, n_steps, rng: the dynamics, steps after the start, stream of the spins.
         start: σ(0), (M,) of ±1; fair coins if not given.
-
-    Returns:
-        numpy.ndarray: (n_steps + 1, M) int8 of ±1.
     """
     _checks.instance("model", model, KineticModel)
     _checks.count("n_steps", n_steps)
@@ -63,7 +60,7 @@ def simulate(model, n_steps, *, rng, start=None):
 
 
 def fit(before, after, ridge=0.0, *, rng=None):
-    """Maximise the likelihood of pairs (σ(t), σ(t+1)): for each spin ⟨log p(σ_i(t+1) | σ(t))⟩ − λ Σ_j W_ij².
+    """The KineticModel of highest ⟨log p(σ_i(t+1) | σ(t))⟩ − λ Σ_j W_ij², for each spin, over the pairs.
 
     Args:
         before, after: (N, M) of ±1, row by row; of a series, ``series[:-1]`` and ``series[1:]``.
@@ -71,17 +68,12 @@ def fit(before, after, ridge=0.0, *, rng=None):
             in three folds.
         rng: shuffles the pairs into the folds; without it they are cut in their order.
 
-    Returns:
-        KineticModel
-
     Raises:
         NotConverged: ridge is 0 and some spin is a function of the last state.
     """
     before, after = _pairs(before, after)
-    fields, weights, _, _ = _regression.regress(
-        before, after, np.ones((before.shape[1],) * 2, bool), ridge, rng
-    )
-    return KineticModel(fields, weights)
+    everything = np.ones((before.shape[1],) * 2, bool)
+    return KineticModel(*_regression.regress(before, after, everything, ridge, rng)[:2])
 
 
 def log_likelihood(model, before, after):
@@ -95,11 +87,10 @@ def cramer_rao(model, before):
     """The least variance of any unbiased estimate from what follows these N states.
 
     The information on (W_i1 … W_iM, h_i) is F_i = Σ_t (1 − tanh² H_i(t)) x(t) x(t)ᵀ with x = (σ, 1); other
-    spins' parameters do not enter, so that M inverses of M + 1 rows give all bounds.
+    spins' parameters do not enter.
 
     Args:
-        model: the truth.
-        before: the states, (N, M) of ±1, N well above M.
+        model, before: the truth, and the states, (N, M) of ±1, N well above M.
 
     Returns:
         tuple: the bounds of h (M,) and of W (M, M).

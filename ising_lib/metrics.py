@@ -11,14 +11,7 @@ _BLOCK = 1024
 
 
 def thesis_mse(model, truth):
-    """(1/M) [Σ_i (Δh_i)² + Σ_{i<j} (ΔJ_ij)²]  (thesis Eq. 23): divided by M, not by the L parameters.
-
-    Args:
-        model, truth: IsingModel, the inferred parameters and the true ones.
-
-    Returns:
-        float: in squared units of the temperature.
-    """
+    """(1/M) [Σ_i (Δh_i)² + Σ_{i<j} (ΔJ_ij)²] of two IsingModels, a float  (thesis Eq. 23): over M, not L."""
     for name, value in (("model", model), ("truth", truth)):
         _checks.instance(name, value, IsingModel)
     if model.n_spins != truth.n_spins:
@@ -28,21 +21,13 @@ def thesis_mse(model, truth):
 
 @dataclass(frozen=True)
 class Recovery:
-    """Scores of filled-in spins; "positive" is +1, a spike in neural data.
+    """Scores of filled-in spins; "positive" is +1, a spike in neural data."""
 
-    Attributes:
-        accuracy: share of missing spins filled correctly.
-        balanced_accuracy: mean of the accuracies on true −1 and on true +1; 1/2 for a constant guess.
-        recall: share of the true +1 that were filled with +1.
-        precision: share of the +1 filled in that are true; NaN when none was filled in.
-        n_missing: spins scored.
-    """
-
-    accuracy: float
-    balanced_accuracy: float
-    recall: float
-    precision: float
-    n_missing: int
+    accuracy: float  #: share of missing spins filled correctly
+    balanced_accuracy: float  #: mean of the accuracies on true −1 and on true +1; 1/2 for a constant guess
+    recall: float  #: share of the true +1 that were filled with +1
+    precision: float  #: share of the +1 filled in that are true; NaN when none was filled in
+    n_missing: int  #: spins scored
 
 
 def recovery(true_spins, filled_spins, missing):
@@ -59,12 +44,10 @@ def confusion(true_spins, filled_spins, missing):
     """How the missing spins of each sample were filled in: the counts that all scores are made of.
 
     Args:
-        true_spins, filled_spins: (N, M) of ±1.
-        missing: (N, M) bool.
+        true_spins, filled_spins, missing: (N, M) of ±1, twice, and (N, M) bool.
 
     Returns:
-        numpy.ndarray: (4, N) int, for each sample the +1 found, the +1 missed, the +1 invented, and the −1
-        filled in rightly.
+        numpy.ndarray: (4, N) int, the +1 found, the +1 missed, the +1 invented, and the −1 filled in rightly.
     """
     up, filled = np.asarray(true_spins) > 0, np.asarray(filled_spins) > 0
     if filled.shape != up.shape:
@@ -122,13 +105,11 @@ def log_loss(true_spins, log_odds, missing):
     """−Σ_i log p(σ_i | known) over the missing spins of each sample: what a forecast costs in the end.
 
     With L_i the log-odds of +1, −log p(σ_i | known) = log(1 + exp(−σ_i L_i)).  It falls with what a model
-    knows and rises with what it wrongly takes for sure; no forecast does better on average than the true
-    conditional law.
+    knows and rises with what it wrongly takes for sure; on average the true distribution does best.
 
     Args:
-        true_spins: (N, M) of ±1.
+        true_spins, missing: (N, M) of ±1, and bool.
         log_odds: (N, M), from ``imputation.log_odds``; only those of missing spins are looked at.
-        missing: (N, M) bool.
 
     Returns:
         numpy.ndarray: (N,), in nats; infinite where something impossible came true.

@@ -10,32 +10,18 @@ from ising_lib.ising import energy
 
 @dataclass(frozen=True)
 class StoppingPoint:
-    """Where the rule stops.
+    """Where the rule stops; if the variance never came down to the line, at the last checkpoint."""
 
-    Attributes:
-        index: the checkpoint to keep, an index into the arrays given to ``crossing``.
-        iteration: where the variance meets the line, between checkpoints ``index`` − 1 and ``index``,
-            interpolated along the logarithm of the iterations.
-        line: the variance it meets there.
-        crossed: False when the variance never came down to the line; then ``index`` and ``iteration``
-            are those of the last checkpoint, and whoever reports the number has to say so.
-    """
-
-    index: int
-    iteration: float
-    line: float
-    crossed: bool
+    index: int  #: the checkpoint to keep, an index into the arrays given to ``crossing``
+    iteration: float  #: where the variance meets the line, interpolated along the iterations' logarithm
+    line: float  #: the variance it meets there
+    crossed: bool  #: did it?  Whoever reports the number has to say so where it did not
 
 
 def energy_variance(spins, model):
-    """Var E = ⟨E²⟩ − ⟨E⟩² of samples under a model  (thesis Sec. 3.2).
+    """Var E = ⟨E²⟩ − ⟨E⟩² of samples (N, M) under the model fitted to the observed ones  (thesis Sec. 3.2).
 
-    The thesis calls it a specific heat "with M, T = 1": it is the variance of the total energy, M times
-    the specific heat per spin.
-
-    Args:
-        spins: (N, M) of ±1.
-        model: the model fitted to the observed samples, (h_obs, J_obs).
+    The thesis calls it a specific heat: it is the variance of the total energy, M times that per spin.
     """
     return float(energy(model, spins).var())
 

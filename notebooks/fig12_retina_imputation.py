@@ -47,7 +47,7 @@ def hide_and_fill(run, spins, test):
         "pseudolikelihood": rival.model,
         "all silent": imputation.independent_model(spins),
     }
-    return mask, models, imputation.recover(models, test, mask)
+    return mask, models, scoring.recover(models, test, mask)
 
 
 with one_thread():  # many small products

@@ -28,7 +28,7 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import monitors, provenance, style, walk
+from ising_book import monitors, provenance, scoring, style, walk
 from ising_book.runs import find_or_compute, one_thread, source
 from ising_lib import datasets, imputation, ising, metrics, stopping
 
@@ -100,7 +100,7 @@ def scores_of(run, spins, test):
     rows = np.vstack([run["monitored"], run["observed"], independent])
     make = ising.IsingModel.from_vector
     models = {k: make(row, n_spins) for k, row in enumerate(rows)}
-    filled = imputation.recover(models, test, mask).values()
+    filled = scoring.recover(models, test, mask).values()
     return [
         [metrics.log_pseudolikelihood(one, test) for one in models.values()],
         [metrics.recovery(test, some, mask).accuracy for some in filled],

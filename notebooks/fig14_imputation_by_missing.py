@@ -58,7 +58,7 @@ def hide_and_fill(run, spins, test):
     for n in missing_counts:  # one stream each time: the masks are nested
         rng = worlds.stream(run.config["seed"], "missing")
         mask = imputation.random_mask(test.shape, n, rng=rng)
-        filled = imputation.recover(models, test, mask)
+        filled = scoring.recover(models, test, mask)
         rest = mask & (np.arange(n_spins) > 0)
         both = [scoring.compare(filled, test, some) for some in (mask, rest)]
         scored.append(both)

@@ -447,7 +447,7 @@ if test is not None:
     hidden = imputation.random_mask(
         test.shape, max(1, min(test.shape[1] // 4, 10)), rng=stream(seed, "hidden")
     )
-    recovered = scoring.compare(imputation.recover(checked, test, hidden), test, hidden)
+    recovered = scoring.compare(scoring.recover(checked, test, hidden), test, hidden)
     checks = prediction(checked, test, recovered)
 for name in models:
     checks.setdefault(name, {}).update(

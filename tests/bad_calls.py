@@ -268,9 +268,6 @@ for rule in ("argmax", "marginal"):
     also("imputation.impute", "rng must be a numpy.random.Generator, …", TypeError, **many, rng=5)
 of("imputation.random_mask", {"shape": (3, 5), "n_missing": 2, "rng": RNG}, shape=Guard((0, 5),
     "{} must be at least 1, got 0"), n_missing=count(1, 5), rng=GENERATOR)
-of("imputation.recover", {"models": {"one": MODEL}, "spins": SPINS, "missing": MISSING}, "rng",
-    models=Guard({"one": 3}, "model must be of the kind IsingModel, got int", TypeError), spins=SAMPLES,
-    missing=A_MASK, rule=choice("argmax", "marginal"))
 of("imputation.independent_model", {"spins": SPINS}, spins=Guard(CONSTANT,
     "{} must each take both values, spin 2 never changes"))
 of("datasets.most_active_spins", {"recording": np.eye(4)[:, None].repeat(2, 1), "n_neurons": 2},

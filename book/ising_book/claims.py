@@ -382,7 +382,7 @@ def _filled(run, name, n_missing):
     if name == "silent":
         return np.where(mask, np.int8(-1), test)
     with runs.one_thread():  # many small products: threads would wait for each other
-        return imputation.recover({name: run.model(name)}, test, mask)[name]
+        return scoring.recover({name: run.model(name)}, test, mask)[name]
 
 
 # ------------------------------------------------------------------ statistics: other methods

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ising_lib import metrics, stopping
+from ising_lib import imputation, metrics, stopping
 
 
 def agreement(truth, inferred):
@@ -27,6 +27,20 @@ def agreement(truth, inferred):
     return slope, slope * true.std() / found.std(-1), weakness
 
 
+def recover(models, spins, missing):
+    """Hide the spins marked missing and fill them in by each of several models.
+
+    Args:
+        models: {name: IsingModel}.
+        spins, missing: (N, M) of ±1, and bool; the models never see the spins marked missing.
+
+    Returns:
+        dict: {name: (N, M) int8 of ±1}.
+    """
+    spins = np.where(missing, np.int8(0), spins)
+    return {name: imputation.impute(model, spins) for name, model in models.items()}
+
+
 class Comparison(NamedTuple):
     """Several ways of filling in the same missing spins of the same samples."""
 
@@ -38,7 +52,7 @@ def compare(filled, spins, scored):
     """Score several ways of filling in the same missing spins, and compare them in pairs.
 
     Args:
-        filled: {name: (N, M) of ±1}, from ``imputation.recover``.
+        filled: {name: (N, M) of ±1}, from ``recover``.
         spins: the true ones, (N, M) of ±1.
         scored: (N, M) bool, the spins that were missing, or those among them that count.
     """

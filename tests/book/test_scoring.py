@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ising_book import scoring
-from ising_lib import metrics
+from ising_lib import exact, imputation, ising, metrics
 
 ROUNDING = 1e-13  # a few hundred terms of order 1 in double precision
 
@@ -84,6 +84,17 @@ def test_counts_of_independent_neurons_by_enumeration(rng):
             law[..., count], weights[..., states.sum(1) == count].sum(-1), rtol=ROUNDING
         )
     np.testing.assert_allclose(scoring.independent_counts(np.full(3, 0.5)), np.array([1, 3, 3, 1]) / 8)
+
+
+def test_recover_hides_what_is_missing(rng):
+    """Whatever stands at the missing places makes no difference; each model fills in its own way."""
+    models = {name: ising.gaussian(8, 1.5, rng=rng) for name in ("one", "other")}
+    spins, missing = exact.sample(models["one"], 50, rng=rng), rng.random((50, 8)) < 0.6
+    filled = scoring.recover(models, spins, missing)
+    assert (filled["one"] != filled["other"]).any()
+    for name, again in scoring.recover(models, np.where(missing, -spins, spins), missing).items():
+        np.testing.assert_array_equal(again, filled[name])
+        np.testing.assert_array_equal(again, imputation.impute(models[name], np.where(missing, 0, spins)))
 
 
 def test_comparison_scores_each_and_compares_each_pair(rng):

@@ -156,28 +156,13 @@ def test_masks_from_one_stream_are_nested():
     assert not (masks[:-1] & ~masks[1:]).any()
 
 
-def test_recover_hides_what_is_missing(model, rng):
-    """Whatever stands at the missing places makes no difference; each model fills in its own way."""
-    spins = exact.sample(model, 50, rng=rng)
-    missing = imputation.random_mask(spins.shape, 5, rng=rng)
-    models = {"one": model, "other": ising.gaussian(M, 1.5, rng=rng)}
-    filled = imputation.recover(models, spins, missing)
-    assert list(filled) == ["one", "other"]
-    for name, spins_of_it in imputation.recover(models, np.where(missing, -spins, spins), missing).items():
-        np.testing.assert_array_equal(spins_of_it, filled[name])
-    np.testing.assert_array_equal(filled["one"], brute_argmax(model, np.where(missing, 0, spins)))
-    assert (filled["one"] != filled["other"]).any()
-    by_spin = imputation.recover(models, spins, missing, "marginal")["one"]
-    np.testing.assert_array_equal(by_spin, imputation.impute(model, np.where(missing, 0, spins), "marginal"))
-
-
 def test_independent_model_has_the_means_of_the_samples(rng):
     """By enumeration; and it fills in the more frequent value, whatever is known."""
     spins = np.where(rng.random((200, M)) < np.linspace(0.1, 0.9, M), 1, -1)
     model = imputation.independent_model(spins)
     np.testing.assert_allclose(exact.moments(model)[0], spins.mean(0), rtol=0, atol=ROUNDING)
     missing = imputation.random_mask(spins.shape, 3, rng=rng)
-    filled = imputation.recover({"it": model}, spins, missing)["it"]
+    filled = imputation.impute(model, np.where(missing, 0, spins))
     np.testing.assert_array_equal(filled, np.where(missing, np.sign(spins.mean(0)), spins))
     spins[:, 2] = 1
     with pytest.raises(ValueError, match="spin 2 never changes"):
