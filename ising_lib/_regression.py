@@ -15,17 +15,14 @@ _BLOCK = 512  # rows handled at once: their temporaries stay in the second-level
 def regress(features, targets, used, ridge, rng=None, loss="logistic"):
     """K regressions: for each target σ'_k, the field f_k = b_k + Σ_j W_kj σ_j that predicts it best.
 
-    With the margins x_k = σ'_k f_k it minimises, for each k, λ Σ_j W_kj² and::
-
-        ⟨log(1 + exp(−2 x_k))⟩    logistic: minus the log-likelihood of p(σ') = 1/(1 + exp(−2 σ' f)),
-        log ⟨exp(−x_k)⟩           screening.
+    With the margins x_k = σ'_k f_k it minimises, for each k, λ Σ_j W_kj² and ⟨log(1 + exp(−2 x_k))⟩, minus
+    the log-likelihood of p(σ') = 1/(1 + exp(−2 σ' f)), for "logistic", or log ⟨exp(−x_k)⟩ for "screening".
 
     Args:
         features, targets: the σ (N, P) and the σ' (N, K), of ±1.
         used: (K, P) bool, the weights that are not kept at zero.
         ridge: λ ≥ 0, or "auto": the one of ``RIDGES`` with the least held-out loss in three folds.
         rng: shuffles the samples into the folds; without it they are cut in their order.
-        loss: "logistic" or "screening".
 
     Returns:
         tuple: b (K,), W (K, P), the λ used, and Newton's steps.

@@ -46,9 +46,8 @@ def fit(
     until no moment's z is larger than noise explains.
 
     Args:
-        spins: (N, M) of ±1.
+        spins, rng: (N, M) of ±1, and the stream of the chains.
         start: the model to start from, e.g. that of ``estimators.pseudolikelihood``.
-        rng: stream of the chains.
         ridge: λ ≥ 0; a prior N(0, s²) of the couplings is λ = 1/(2 N s²).
         n_chains, n_rounds, thin: more draws, less noise; and the sweeps between two rounds.
         n_averaged, max_iterations: steps.

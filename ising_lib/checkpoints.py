@@ -42,13 +42,13 @@ def load(path):
     header, tensors = _read("path", path, _NETWORK)
     make = vars(denoisers).get(header.get("denoiser"))
     if not (isinstance(make, type) and issubclass(make, torch.nn.Module)):
-        raise _other_content("path", path, header.get("denoiser"))
+        raise _refused("path", path, f"other content ({header.get('denoiser')})")
     try:
         denoiser = make(**json.loads(header["config"]), rng=np.random.default_rng(0))  # weights come next
         denoiser.load_state_dict(_below("denoiser", tensors))
         return denoiser, NoiseSchedule(tensors["schedule.betas"].numpy())
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise _damaged("path", path, error) from error
+        raise _refused("path", path, f"damaged ({error})") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class Training:
             self.random.set_state(tensors["random"])
             return int(header["iteration"])
         except (KeyError, TypeError, RuntimeError, ValueError) as error:
-            raise _damaged("resume", path, error) from error
+            raise _refused("resume", path, f"damaged ({error})") from error
 
 
 def digest(array):
@@ -120,16 +120,11 @@ def _read(argument, path, kind):
             header, names = file.metadata() or {}, file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
     except Exception as error:  # safetensors raises its own kinds, none of them documented
-        raise _damaged(argument, path, error) from error
+        raise _refused(argument, path, f"damaged ({error})") from error
     if header.get("format") != kind:
-        raise _other_content(argument, path, header.get("format"))
+        raise _refused(argument, path, f"other content ({header.get('format', 'unknown')})")
     return header, tensors
 
 
-def _other_content(argument, path, found):
-    what = f"{argument} must name a checkpoint of ising_lib, got {str(path)!r}"
-    return ValueError(f"{what}: other content ({found or 'unknown'})")
-
-
-def _damaged(argument, path, error):
-    return ValueError(f"{argument} must name a checkpoint, got {str(path)!r}: damaged ({error})")
+def _refused(argument, path, why):
+    return ValueError(f"{argument} must name a checkpoint, got {str(path)!r}: {why}")

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch.nn import functional
-from tqdm import tqdm
 
 from ising_lib import _checks, checkpoints
 from ising_lib._torch import resolve_precision, torch_generator
@@ -55,8 +54,7 @@ def train(
     loop's body belongs to the caller: it checkpoints, logs, measures, stops::
 
         for step in ddpm.train(denoiser, schedule, spins, n_iterations=4000, rng=rng):
-            if step.iteration % 1000 == 0:
-                print(step.iteration, step.loss)
+            print(step.iteration, step.loss)
         x = ddpm.sample(denoiser, schedule, 10_000, rng=rng)
 
     It trains in place.  Adam moves a copy of the weights w; ``denoiser`` itself is their running average,
@@ -67,19 +65,16 @@ def train(
     what it would have given without the interruption: bit for bit on the same machine.
 
     Args:
-        denoiser: the initial network, see ``denoisers``.
-        schedule: the noise levels; t is drawn uniformly from 1 … T.
+        denoiser, schedule: the initial network, see ``denoisers``, and the noise levels t = 1 … T.
         spins: the observed samples (N, M) of ±1; batches are drawn from them with replacement.
-        n_iterations: updates.
-        rng: stream of the batches, of t and of the noise.
+        n_iterations, rng: updates, and the stream of the batches, of t and of the noise.
         batch_size, learning_rate: of Adam; by default the denoiser's own rate, or 5e-4 where it has none.
         average: largest decay d of the weights' average, in [0, 1); 0 is no average.
-        precision: "bfloat16", "float32", or "auto": bfloat16 where the CPU multiplies it in hardware.
-        device: "cpu", "cuda" or "mps".
+        precision, device: "bfloat16", "float32", or "auto", what the hardware has; "cpu", "cuda" or "mps".
         resume: path of a saved training; all other arguments must be the same, but for ``n_iterations``.
 
     Returns:
-        iterator of TrainingStep: one for each update still to be made, made when it is asked for.
+        iterator of TrainingStep: each update is made when it is asked for.
 
     Raises:
         FileNotFoundError, ValueError: ``resume`` is no such file, is damaged, or saved from another training.
@@ -191,17 +186,7 @@ def _simple_loss(denoiser, schedule, clean, t, noise, low_precision):
 
 @torch.no_grad()
 def sample(
-    denoiser,
-    schedule,
-    n_samples,
-    *,
-    rng,
-    n_steps=50,
-    order=2,
-    batch_size=512,
-    precision="auto",
-    device="cpu",
-    progress=False,
+    denoiser, schedule, n_samples, *, rng, n_steps=50, order=2, batch_size=512, precision="auto", device="cpu"
 ):
     """Draw samples by ancestral sampling from pure noise  (thesis Eq. 31, 33 and 41).
 
@@ -227,7 +212,6 @@ def sample(
         order: 1 or 2, see above.
         batch_size: samples denoised at once; 500 keep the activations in the cache.
         precision, device: as in ``train``.
-        progress: show a bar on standard error.
 
     Returns:
         numpy.ndarray: (N, M) float32, analog bits near ±1; ``to_spins`` makes them spins.
@@ -237,8 +221,7 @@ def sample(
     reverse = _Reverse(denoiser, schedule, n_steps, order, precision, device)
     random = torch_generator(rng, device)
     samples = np.empty((n_samples, reverse.n_spins), dtype=np.float32)
-    starts = range(0, n_samples, batch_size)
-    for start in tqdm(starts, desc="sampling", unit="batch", disable=not progress, leave=False):
+    for start in range(0, n_samples, batch_size):
         [(_, x)] = deque(reverse(min(batch_size, n_samples - start), random), maxlen=1)  # where it ends
         samples[start : start + len(x)] = x.cpu().numpy()
     if not np.isfinite(samples).all():
@@ -248,10 +231,10 @@ def sample(
 
 @torch.no_grad()
 def trajectory(denoiser, schedule, n_samples, *, rng, n_steps=50, order=2, precision="auto", device="cpu"):
-    """The way of a few samples from pure noise to spins: what ``sample`` passes through  (thesis Fig. 3).
+    """The way from pure noise to spins: steps t (K + 1,) from T down to 0, and ``sample``'s states there.
 
     Returns:
-        tuple: steps t (K + 1,) from T down to 0, and the states there (K + 1, N, M) float32.
+        tuple: the steps, and the states (K + 1, N, M) float32  (thesis Fig. 3).
     """
     _checks.count("n_samples", n_samples)
     reverse = _Reverse(denoiser, schedule, n_steps, order, precision, device)

@@ -27,9 +27,7 @@ class ResidualMLP(nn.Module):
     """The thesis's network: a residual multilayer perceptron shaped like a U  (thesis Appendix B).
 
     Args:
-        n_spins: M.
-        n_steps: T of the noise schedule; also the width of the sinusoidal time embedding, as in the
-            thesis's listing.
+        n_spins, n_steps: M, and T of the noise schedule, also the width of the sinusoidal time embedding.
         rng: stream of the initial weights, uniform in ±1/√(inputs of the layer).
         n_dim, n_hidden1, n_hidden2: widths; the thesis's are 128, 256 and 512.
     """
@@ -91,10 +89,8 @@ class FieldDenoiser(nn.Module, abc.ABC):
         p(σ_0 | σ_t = x) ∝ p(σ_0) exp(y · σ_0),    y = √ᾱ_t / (1 − ᾱ_t) x :
 
     an Ising model stays one, and the noised configuration acts on it as one more field, y.  That part is
-    known exactly and added by hand; the network learns the rest of the local field f_i that holds spin i.
-    Then tanh f is the guess of σ_0, and
-
-        ε̂ = (x − √ᾱ_t tanh f) / √(1 − ᾱ_t).
+    known; the network learns the rest of the local field f_i that holds spin i.  Then tanh f is the guess of
+    σ_0, and ε̂ = (x − √ᾱ_t tanh f) / √(1 − ᾱ_t).
 
     Trained by the mean of (σ_0 − tanh f)² over all ratios alike, ½ ∫ dκ E‖σ_0 − tanh f‖² from κ = RATIOS[0]
     to RATIOS[1].  From 0 to ∞, and where the guess is the posterior mean of some p, this would be −⟨log p⟩ in
@@ -159,11 +155,8 @@ class MeanField(FieldDenoiser):
 
         m^{k+1} = tanh(h + y + c_k J m^k − d_k m^k ∘ J² (1 − m^k ∘ m^k)).
 
-    ``model()`` reads the fields and couplings off the network.
-
     Args:
-        n_spins, n_steps: M, and T of the noise schedule.
-        n_layers: iterations.
+        n_spins, n_steps, n_layers: M, T of the noise schedule, and iterations.
         rng: not used, all numbers start at zero or one; every denoiser takes it.
     """
 
@@ -208,9 +201,8 @@ class LogitMLP(FieldDenoiser):
     It sees tanh y, what an independent spin would be guessed, and sines and cosines of log κ_t.
 
     Args:
-        n_spins, n_steps: M, and T of the noise schedule.
+        n_spins, n_steps, n_hidden: M, T of the noise schedule, and the width of the two hidden layers.
         rng: stream of the initial weights; the last layer starts at zero.
-        n_hidden: width of its two hidden layers.
     """
 
     learning_rate = 1e-3
@@ -222,16 +214,14 @@ class LogitMLP(FieldDenoiser):
         super().__init__(n_steps)
         self.config = {"n_spins": n_spins, "n_steps": n_steps, "n_hidden": n_hidden}
         linear = _linear_layers(torch_generator(rng))
-        self.register_buffer("embedding", self._embedding(), persistent=False)  # (T + 1, 16)
+        log_ratio = torch.logit(self.alphas_bar.double().clamp(1e-9, 1 - 1e-9))
+        angles = log_ratio[:, None] * 2.0 ** torch.arange(-4, 4)  # (T + 1, 8)
+        embedding = torch.cat([angles.sin(), angles.cos()], dim=1).float()
+        self.register_buffer("embedding", embedding, persistent=False)  # (T + 1, 16)
         first, second = linear(n_spins + self.embedding.shape[1], n_hidden), linear(n_hidden, n_hidden)
         self.layers = nn.Sequential(first, nn.GELU(), second, nn.GELU(), linear(n_hidden, n_spins))
         nn.init.zeros_(self.layers[-1].weight)
         nn.init.zeros_(self.layers[-1].bias)
-
-    def _embedding(self):
-        kept = self.alphas_bar.double().clamp(1e-9, 1 - 1e-9)
-        angles = torch.logit(kept)[:, None] * 2.0 ** torch.arange(-4, 4)  # (T + 1, 8)
-        return torch.cat([angles.sin(), angles.cos()], dim=1).float()
 
     def rest(self, x, t):
         """What the perceptron says, (B, M)."""
@@ -253,10 +243,9 @@ def _linear_layers(random):
 
 
 def sinusoidal_embedding(n_steps, width):
-    """The time embedding of every step 0 … T, shape (T + 1, width): sines, then cosines.
+    """The time embedding of every step 0 … T, (T + 1, width) or, for an odd width, width − 1: sines, cosines.
 
-    Frequencies fall geometrically from 1 to 1/10,000.  An odd ``width`` gives width − 1 columns, as in
-    the thesis's listing.
+    Frequencies fall geometrically from 1 to 1/10,000.
     """
     _checks.count("n_steps", n_steps)
     half = _checks.count("width", width, minimum=4) // 2  # two frequencies at least

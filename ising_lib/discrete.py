@@ -13,8 +13,7 @@ now.  That is learned, by one logistic regression for each visit (arXiv 2602.202
 
     q(σ_i | σ_∖i) = 1/(1 + exp(−2 σ_i (b_i + Σ_j W_ij σ_j))).
 
-In the last cycle the spins already visited are coins, and are left out.  One cycle is thus an autoregressive
-model, whose likelihood is known: log p(σ) = Σ_i log q(σ_i | σ_{i+1} … σ_M).
+In the last cycle the spins already visited are coins, and are left out: one cycle is an autoregressive model.
 """
 
 from dataclasses import dataclass

@@ -61,10 +61,9 @@ def fit(
     max_iterations=None,
     learning_rate=0.1,
 ):
-    r"""Infer (h, J) from samples with the Erasure Machine  (thesis Eq. 9 to 16).
+    r"""The ErasureFit (h, J) of samples by the Erasure Machine  (thesis Eq. 9 to 16).
 
-    ``solver="published"`` iterates the thesis's update,
-    h_i ← h_i + α (⟨σ_i⟩_{f_ε} − ε h_i) and J_ij ← J_ij + α (⟨σ_i σ_j⟩_{f_ε} − ε J_ij), from zero.
+    ``solver="published"`` iterates the thesis's update w ← w + α (⟨O⟩_{f_ε} − ε w) from zero.
     ``solver="convex"`` minimises by L-BFGS the function whose gradient that update follows::
 
         F(w) = log Σ_k f_k exp(−(1−ε) w·O_k) / (1−ε) + ε |w|² / 2,    ∇F = ε w − ⟨O⟩_{f_ε}.
@@ -89,13 +88,9 @@ def fit(
         tolerance, max_iterations: the largest residual accepted, and how long to try for it.
         learning_rate: α of the published update; the thesis uses 0.1.
 
-    Returns:
-        ErasureFit
-
     Raises:
-        NotConverged: the residual stayed above ``tolerance``; or, for "tap", so few samples kept their
-            weight that their correlations have no inverse.
-        ValueError: bad arguments, or batches that are not the same at every call.
+        NotConverged: the residual stayed above ``tolerance``; or the correlations have no inverse (tap).
+        ValueError: batches are not the same at every call.
     """
     _checks.choice("moments", moments, tuple(_SOLVERS))
     solver = _checks.choice("solver", _SOLVERS[moments][0] if solver is None else solver, _SOLVERS[moments])
@@ -216,11 +211,10 @@ def tap_parameters(moments, n_spins):
     the couplings its reaction term is that of Thouless, Anderson and Palmer, m_i Σ_j J_ij² (1 − m_j²).
 
     Args:
-        moments: (L,) of ⟨σ_i⟩, then ⟨σ_i σ_j⟩ for i < j.
-        n_spins: M.
+        moments, n_spins: (L,) of ⟨σ_i⟩, then ⟨σ_i σ_j⟩ for i < j; and M.
 
     Returns:
-        numpy.ndarray: (L,) parameters, in the order of ``IsingModel.to_vector``.
+        numpy.ndarray: (L,) parameters, in the same order.
 
     Raises:
         ValueError: C is not positive definite, as where some spin never varies.

@@ -136,8 +136,7 @@ def maximum_likelihood(spins, ridge=0.0, *, rng=None):
 
     Raises:
         ValueError: more than 20 spins and no rng, or a spin that never changes.
-        NotConverged: ridge is 0, and two spins never differ, or the like: the maximum is at infinity.
-        sampling.NotMixed: as ``boltzmann.fit``.
+        NotConverged, sampling.NotMixed: the maximum is at infinity; the chains do not mix.
     """
     spins = _varying(spins)
     n_spins = spins.shape[1]
@@ -187,8 +186,7 @@ def cramer_rao(model, n_samples, *, rng=None, n_draws=200_000):
     coupling's bound is about (1 + g²)²/N.
 
     Args:
-        model: the truth.
-        n_samples: N.
+        model, n_samples: the truth, and N.
         rng: None enumerates, M at most 13; a stream samples ``n_draws`` configurations instead.
         n_draws: more draws, a sharper F: its inverse is biased upwards by the share L/n_draws.
 
@@ -209,8 +207,7 @@ def van_trees(models, n_samples, coupling_scale=1.0, field_scale=1.0, *, rng=Non
 
     Args:
         models: truths drawn from the prior, over which F is averaged; one will do where M is large.
-        n_samples: N.
-        coupling_scale, field_scale: g and g_h, above 0.
+        n_samples, coupling_scale, field_scale: N, g and g_h.
         rng, n_draws: as in ``cramer_rao``, for each model.
 
     Returns:

@@ -60,11 +60,7 @@ def frequencies(spins):
 
 
 def total_variation(p, q):
-    """``½ Σ_σ |p(σ) − q(σ)|``: the share of the probability that lies on wrong configurations, 0 … 1.
-
-    Args:
-        p, q: (2^M,) probabilities; or one of them (S, 2^M), and then the result is (S,).
-    """
+    """``½ Σ_σ |p(σ) − q(σ)|``, 0 … 1, of (2^M,) probabilities; of (S, 2^M) against (2^M,) it is (S,)."""
     p, q = _checks.array("p", p, 0, 1), _checks.array("q", q, 0, 1)
     if p.shape[-1:] != q.shape[-1:]:
         raise ValueError(f"q must be a law of {p.shape[-1:]} configurations like p, got shape {q.shape}")
@@ -72,10 +68,7 @@ def total_variation(p, q):
 
 
 def divergence(p, q):
-    """Kullback–Leibler divergence Σ_σ p(σ) log(p(σ)/q(σ)) of (2^M,) probabilities  (thesis Eq. 3), in nats.
-
-    It is infinite where q rules out something that p allows.
-    """
+    """Kullback and Leibler's Σ_σ p(σ) log(p(σ)/q(σ)), in nats; infinite where only q is 0  (thesis Eq. 3)."""
     p = _checks.array("p", p, 0, 1)
     q = _checks.array("q", q, 0, 1, shape=p.shape)
     possible = p > 0

@@ -1,8 +1,7 @@
-"""Fill in missing spins from a model: by the most probable joint state, or spin by spin.
+"""Fill in missing spins, 0, from a model: by the most probable joint state, or spin by spin.
 
-Missing spins are 0.  Given the known ones, the missing spins follow a small Ising model with the same
-couplings among them and fields h_i + Σ_{j known} J_ij σ_j  (thesis Sec. 3.4).  Up to 20 of them are
-enumerated exactly; more are sampled.
+Given the known ones, the missing spins follow a small Ising model with the same couplings among them and
+fields h_i + Σ_{j known} J_ij σ_j  (thesis Sec. 3.4).  Up to 20 of them are enumerated; more are sampled.
 """
 
 import numpy as np
@@ -158,15 +157,11 @@ def _heat_bath_sweep(model, spins, missing, inverse_temperature, rng):
     return means
 
 
-def _random_start(spins, missing, rng):
-    return np.where(missing, 2.0 * rng.integers(0, 2, spins.shape) - 1, spins)
-
-
 def _anneal(model, spins, rng):
     missing = spins == 0
     best, best_energy = spins.copy(), np.full(len(spins), np.inf)
     for _ in range(_RESTARTS):
-        state = _random_start(spins, missing, rng)
+        state = np.where(missing, 2.0 * rng.integers(0, 2, spins.shape) - 1, spins)
         for inverse_temperature in [*_ANNEALING, *[1e9] * _QUENCH]:
             _heat_bath_sweep(model, state, missing, inverse_temperature, rng)
         energy = block_energy(state, model.fields, model.couplings)
@@ -177,8 +172,7 @@ def _anneal(model, spins, rng):
 
 def _sampled_log_odds(model, spins, rng):
     missing = spins == 0
-    state = _random_start(spins, missing, rng)
-    total = np.zeros(spins.shape)
+    state, total = np.where(missing, 2.0 * rng.integers(0, 2, spins.shape) - 1, spins), np.zeros(spins.shape)
     for sweep in range(_BURN_IN + _SWEEPS):
         means = _heat_bath_sweep(model, state, missing, 1.0, rng)
         if sweep >= _BURN_IN:

@@ -13,12 +13,9 @@ from ising_lib import _checks
 
 @dataclass(frozen=True, eq=False)
 class NoiseSchedule:
-    """β_1 … β_T, with α_t = 1 − β_t and ᾱ_t = α_1 α_2 … α_t  (thesis Eq. 17, 25, 28).
+    """β_1 … β_T in (0, 1), (T,), with α_t = 1 − β_t and ᾱ_t = α_1 α_2 … α_t  (thesis Eq. 17, 25, 28).
 
     Steps count from 1, as in the thesis: entry t−1 of each array belongs to step t.
-
-    Args:
-        betas: (T,), each in (0, 1).
     """
 
     betas: np.ndarray
@@ -78,12 +75,8 @@ def add_noise(schedule, clean, t, noise):
     """σ_t = √ᾱ_t σ_0 + √(1 − ᾱ_t) ε̄  (thesis Eq. 17 and 28).
 
     Args:
-        schedule: gives ᾱ_t.
-        clean, noise: σ_0 and standard normal ε̄, tensors (B, M).
-        t: whole steps 1 … T, tensor (B,).
-
-    Returns:
-        torch.Tensor: σ_t (B, M).
+        schedule, t: gives ᾱ_t at the whole steps 1 … T of a tensor (B,).
+        clean, noise: σ_0 and standard normal ε̄, tensors (B, M), as is the σ_t returned.
     """
     if t.min() < 1 or t.max() > schedule.n_steps:  # an index of −1 would pass for the last step
         raise ValueError(f"t must hold steps from 1 to {schedule.n_steps}, got {t.min()} to {t.max()}")

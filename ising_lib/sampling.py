@@ -53,15 +53,13 @@ def sample(
     errors.  Energies would not do: they look decorrelated while a chain is frozen.
 
     Args:
-        model: the distribution to sample.
-        n_samples: N.
+        model, n_samples: the distribution to sample, and N.
         rng: stream for the starting spins and for the seeds of the chains' own generators.
         n_chains: independent chains, at least 256 so that the check is sharp.
         burn_in, thin: sweeps before the first sample, and between two samples of a chain.
         n_temperatures: replicas per chain; 1 is the plain heat bath. "auto" begins with that; if it does
             not mix, that is logged as a warning, and all is drawn anew with 10.
-        hottest: inverse temperature of the hottest replica, in (0, 1).
-        max_overlap: largest memory that is accepted.
+        hottest, max_overlap: inverse temperature of the hottest replica; largest memory that is accepted.
 
     Returns:
         numpy.ndarray: (N, M) int8 of ±1; successive blocks of n_chains rows are the chains in order.
@@ -91,7 +89,6 @@ def sample(
 def _draw(model, n_samples, rng, n_chains, burn_in, thin, hottest, max_overlap, n_temperatures):
     ladder = np.geomspace(1.0, hottest, n_temperatures)  # inverse temperatures, ours first
     replicas = [_Replica(model.at(beta), n_chains, rng) for beta in ladder]
-
     _advance(replicas, ladder, burn_in, rng)
     before = replicas[0].spins
     samples = np.empty((n_samples, model.n_spins), dtype=np.int8)
@@ -108,10 +105,8 @@ def memory(before, after):
     """How much of ``before`` the same chains still hold in ``after``: 0 nothing, 1 everything.
 
     With q the mean overlap (1/M) Σ_i σ_i σ'_i of a chain with its later self, and q₀ that of two
-    different chains, this is (q − q₀) / (1 − q₀): what equilibrium itself explains is taken out.
-
-    Args:
-        before, after: (R, M) spins of the same R chains, row by row.
+    different chains, this is (q − q₀) / (1 − q₀): what equilibrium itself explains is taken out.  Spins are
+    (R, M) of the same R chains, row by row.
 
     Returns:
         float: for chains without memory its standard error is √(Σ_ij C_ij²) / (√R Σ_i C_ii), with C_ij =

@@ -184,7 +184,7 @@ of("ddpm.own_loss", SCORED, **GUARDED_SCORES)
 DRAWN = {**NETS, "n_samples": 3, "rng": RNG, "n_steps": 3, "precision": "float32"}
 GUARDED_DRAWS = {**GUARDED_NETS, "n_samples": count(), "rng": GENERATOR, "n_steps": count(1, 20)}
 GUARDED_DRAWS |= {"order": choice(1, 2, bad=3), "precision": PRECISION, "device": DEVICE}
-of("ddpm.sample", DRAWN, "progress", **GUARDED_DRAWS, batch_size=count())
+of("ddpm.sample", DRAWN, **GUARDED_DRAWS, batch_size=count())
 of("ddpm.trajectory", DRAWN, **GUARDED_DRAWS)
 of("ddpm.to_spins", {"x": [[0.3, -2.0]]}, x=Guard([[0.3, np.nan]], "{} must hold numbers, got NaN"))
 of("checkpoints.save", {"path": "a"} | NETS, "path", **GUARDED_NETS)
