@@ -36,9 +36,8 @@ def choice(name, value, allowed):
 def generator(name, value):
     """Return ``value`` when it is a numpy Generator: randomness is explicit everywhere."""
     if not isinstance(value, np.random.Generator):
-        raise TypeError(
-            f"{name} must be a numpy.random.Generator, e.g. numpy.random.default_rng(0), got {value!r}"
-        )
+        wanted = "a numpy.random.Generator, e.g. numpy.random.default_rng(0)"
+        raise TypeError(f"{name} must be {wanted}, got {value!r}")
     return value
 
 
@@ -83,9 +82,8 @@ def spins(name, value, n_spins=None, *, allow_missing=False):
     """Return ``value`` as a C-contiguous int8 array (N, M) of ±1 (and 0 when allow_missing)."""
     array = _array(name, value)
     if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(
-            f"{name} must be a non-empty array of shape (N samples, M spins), got shape {array.shape}"
-        )
+        wanted = "a non-empty array of shape (N samples, M spins)"
+        raise ValueError(f"{name} must be {wanted}, got shape {array.shape}")
     if n_spins is not None and array.shape[1] != n_spins:
         raise ValueError(f"{name} must have {n_spins} columns, one per spin, got {array.shape[1]}")
     if array.dtype.kind not in "biuf":

@@ -98,13 +98,8 @@ class FieldDenoiser(nn.Module, abc.ABC):
     costs more, and the ends that are cut off cost about 0.01 nats a spin.  The thesis's L_simple (Eq. 44) is
     the same with other weights.
 
-    Subclasses define ``rest(x, t)``, (B, M): the field on each spin beyond y.
-
-    Args:
-        n_steps: T of the linear noise schedule (``NoiseSchedule.linear``) that it is made for.
-
-    Attributes:
-        step_law: (T + 1,) the probability with which training draws step t: uniform in log κ_t.
+    It is made for ``NoiseSchedule.linear(n_steps)``.  Training draws step t with the probability ``step_law``
+    (T + 1,), uniform in log κ_t.  Subclasses define ``rest(x, t)``, (B, M): the field on each spin beyond y.
     """
 
     # κ below the first says next to nothing, beyond the second the spins are bare: 1 − ⟨tanh²⟩ < 1e-6

@@ -4,9 +4,6 @@ With O(σ) = (σ_i, σ_i σ_j) the L features and w = (h, J) the parameters, p �
 (Jo, Hoang, Periwal, Phys. Rev. E 101, 032107 (2020); thesis Sec. 2.1) compares two reweighted distributions,
 f_ε ∝ f p^{ε−1} and p_ε ∝ p^ε.  The second is a high-temperature model whose moments are, to first order, ε w
 (thesis Eq. 14 and 15), so a fit solves ⟨O⟩_{f_ε} = ε w, where a strictly convex function is least (``fit``).
-
-Beyond the thesis, ``moments="tap"`` puts mean-field theory with its reaction term in place of the first
-order: ε w are the parameters of a distribution whose moments are ⟨O⟩_{f_ε} (``tap_parameters``).
 """
 
 import dataclasses
@@ -70,7 +67,8 @@ def fit(
 
     F is a log-sum-exp of linear functions plus a square, hence strictly convex: both find the only fit.
 
-    ``moments="tap"`` (not in the thesis) solves ŵ(⟨O⟩_{f_ε}) = ε w instead, with ŵ of ``tap_parameters``.
+    ``moments="tap"`` (not in the thesis) puts mean-field theory with its reaction term in place of the first
+    order: it solves ŵ(⟨O⟩_{f_ε}) = ε w with the ŵ of ``tap_parameters``.
     Near the answer w* the difference ŵ(⟨O⟩_{f_ε}) − ε w is w* − w if ŵ is right: Newton's step, which
     "anderson" corrects by the last five and "published" shortens by α.  Nothing proves that there is one
     answer only; none of our data had two.  It inverts a matrix of correlations, whose noise it does not

@@ -28,13 +28,13 @@ def index(spins):
 
 def log_partition(model):
     """log Z = log Σ_σ exp(−H(σ))  (thesis Eq. 1)."""
-    return _log_sum_exp(_log_weights(model))
+    return _log_weights(model)[1]
 
 
 def probabilities(model):
     """p(σ) of every configuration, shape (2^M,), in the order of ``configurations``  (thesis Eq. 1)."""
-    log_weights = _log_weights(model)
-    return np.exp(log_weights - _log_sum_exp(log_weights))
+    log_weights, log_z = _log_weights(model)
+    return np.exp(log_weights - log_z)
 
 
 def moments(model):
@@ -48,8 +48,7 @@ def sample(model, n_samples, *, rng):
     """Independent draws (N, M) int8 from the enumerated distribution."""
     _checks.count("n_samples", n_samples)
     _checks.generator("rng", rng)
-    law = probabilities(model)
-    rows = rng.choice(law.size, size=n_samples, p=law)
+    rows = rng.choice(2**model.n_spins, size=n_samples, p=probabilities(model))
     return configurations(model.n_spins)[rows]
 
 
@@ -78,10 +77,8 @@ def divergence(p, q):
 
 
 def _log_weights(model):
+    """−H of every configuration, and log Z."""
     _checks.instance("model", model, IsingModel)
-    return -energy(model, configurations(model.n_spins))
-
-
-def _log_sum_exp(values):
-    top = values.max()
-    return top + np.log(np.exp(values - top).sum())
+    exponents = -energy(model, configurations(model.n_spins))
+    top = exponents.max()
+    return exponents, top + np.log(np.exp(exponents - top).sum())

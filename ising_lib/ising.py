@@ -17,14 +17,10 @@ class IsingModel:
     """p(σ) = exp(−H(σ)) / Z with H(σ) = −Σ_i h_i σ_i − Σ_{i<j} J_ij σ_i σ_j  (thesis Eq. 1 and 2).
 
     The temperature is 1; other temperatures are models with scaled parameters (``at``).
-
-    Args:
-        fields: h, shape (M,), in units of the temperature.
-        couplings: J, shape (M, M), symmetric with zero diagonal, in units of the temperature.
     """
 
-    fields: np.ndarray
-    couplings: np.ndarray
+    fields: np.ndarray  #: h (M,), in units of the temperature
+    couplings: np.ndarray  #: J (M, M), symmetric with zero diagonal, in units of the temperature
 
     def __post_init__(self):
         fields = _checks.array("fields", self.fields)  # copies: nobody else can alter the model

@@ -105,7 +105,5 @@ def cramer_rao(model, before):
 
 def _pairs(before, after, n_spins=None):
     before = _checks.spins("before", before, n_spins)
-    after = _checks.spins("after", after, before.shape[1])
-    if len(after) != len(before):
-        raise ValueError(f"after must have {len(before)} rows, one for each of before, got {len(after)}")
+    after = _checks.spins("after", _checks.array("after", after, shape=before.shape))
     return before, after

@@ -58,13 +58,10 @@ def confusion(true_spins, filled_spins, missing):
 
 
 def rates(found, missed, invented, silent):
-    """{name: array}, the scores of ``Recovery`` from the counts of ``confusion``, or from sums of them.
-
-    The counts have one shape, and so have the scores; NaN where there is nothing to take a share of.
-    """
+    """{name: array}, the scores of ``Recovery`` from the counts of ``confusion`` or sums of them."""
     given = {"found": found, "missed": missed, "invented": invented, "silent": silent}
     found, missed, invented, silent = (_checks.array(name, n, low=0) for name, n in given.items())
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # NaN where there is nothing to take a share of
         recall, specificity = found / (found + missed), silent / (silent + invented)
         return {
             "accuracy": (found + silent) / (found + missed + invented + silent),

@@ -1,8 +1,7 @@
 """Equilibrium samples of an Ising model by heat-bath Monte Carlo over many chains at once.
 
-A heat-bath update draws σ_i from its law given all others,
-p(σ_i = +1 | rest) = 1 / (1 + exp(−2 f_i)) with the local field f_i = h_i + Σ_j J_ij σ_j;
-one sweep updates every spin once, in order.  Thesis Sec. 3.1 samples p(σ | h, J) this way.
+A heat-bath update draws σ_i given all others, p(σ_i = +1 | rest) = 1 / (1 + exp(−2 f_i)) with the local field
+f_i = h_i + Σ_j J_ij σ_j; one sweep updates every spin once, in order  (thesis Sec. 3.1).
 """
 
 import logging
@@ -45,8 +44,7 @@ def sample(
 
     ``n_chains`` independent chains start from random spins, forget them during ``burn_in`` sweeps, and give
     one sample each every ``thin`` sweeps.  With ``n_temperatures`` > 1 each chain is a ladder of replicas
-    between ``hottest`` and 1 that exchange neighbours (parallel tempering), as strong couplings need,
-    g ≳ 1.5.
+    that exchange neighbours (parallel tempering), as strong couplings need, g ≳ 1.5.
 
     The chains are checked, not trusted: after burn-in, the overlap of each chain with itself one thinning
     interval later may exceed that of independent chains by no more than ``max_overlap``, plus four standard
@@ -62,7 +60,7 @@ def sample(
         hottest, max_overlap: inverse temperature of the hottest replica; largest memory that is accepted.
 
     Returns:
-        numpy.ndarray: (N, M) int8 of ±1; successive blocks of n_chains rows are the chains in order.
+        numpy.ndarray: (N, M) int8 of ±1, in blocks of n_chains rows, the chains in order.
 
     Raises:
         NotMixed: the chains remember more than ``max_overlap``; nothing is returned.

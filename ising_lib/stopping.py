@@ -41,13 +41,8 @@ def crossing(iterations, variance, test_line, observed_line):
     Returns:
         StoppingPoint: the first crossing from above.
     """
-    iterations = _checks.array("iterations", iterations)
-    variance = _checks.array("variance", variance)
-    if iterations.ndim != 1 or iterations.size == 0 or variance.shape != iterations.shape:
-        raise ValueError(
-            f"iterations and variance must be vectors of one length, got shapes {iterations.shape} and "
-            f"{variance.shape}"
-        )
+    variance = _checks.array("variance", variance, shape=(max(np.size(variance), 1),))
+    iterations = _checks.array("iterations", iterations, shape=variance.shape)
     if (np.diff(iterations) <= 0).any() or iterations[0] <= 0:
         raise ValueError("iterations must be positive and rising")
     line = max(_checks.real("test_line", test_line), _checks.real("observed_line", observed_line))

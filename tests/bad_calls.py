@@ -244,7 +244,7 @@ of("kinetic.gaussian", {"n_spins": 3, "rng": RNG}, n_spins=count(), coupling_sca
     rng=GENERATOR)
 of("kinetic.simulate", {"model": MOVES, "n_steps": 5, "rng": RNG}, model=MOVING, n_steps=count(),
     rng=GENERATOR, start=Guard(SPINS[0, :3], "{} must have 4 columns, one per spin, got 3"))
-AFTER = Guard(SPINS[:5], "{} must have 30 rows, one for each of before, got 5")
+AFTER = Guard(SPINS[:5], "{} must have shape (30, 4), got (5, 4)")
 of("kinetic.fit", {"before": SPINS, "after": SPINS, "ridge": 0.1}, "rng", before=SAMPLES, after=AFTER,
     ridge=UP)
 of("kinetic.log_likelihood", {"model": MOVES, "before": SPINS, "after": SPINS}, model=MOVING, before=COLUMNS,
@@ -255,7 +255,7 @@ CURVE = {"iterations": [1, 2, 3], "variance": [3.0, 2.0, 1.0], "test_line": 1.5,
 of("stopping.crossing", CURVE, iterations=Guard([1, 1, 2], "{} must be positive and rising"),
     variance=Guard([3, np.nan, 1], "{} must be finite, got nan"), test_line=real(np.nan, "[-inf, inf]"),
     observed_line=real(np.inf, "[-inf, inf]"))
-also("stopping.crossing", "iterations and variance must be vectors of one length, got …", variance=[1.0, 2.0])
+also("stopping.crossing", "iterations must have shape (2,), got (3,)", variance=[1.0, 2.0])
 also("stopping.crossing", "iterations must be positive and rising", iterations=[0, 1, 2])
 FILLED = {"model": MODEL, "spins": HIDDEN}
 of("imputation.impute", FILLED, "rng", model=A_MODEL, spins=PARTLY, rule=choice("argmax", "marginal"))
