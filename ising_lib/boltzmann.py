@@ -116,21 +116,16 @@ def _features(spins):
 
 
 def log_partition(model, *, rng, n_chains=1024, n_steps=1000):
-    """log Z by annealed importance sampling, and its standard error  (Neal 2001).
+    """The tuple of log Z, by annealed importance sampling, and its standard error  (Neal 2001).
 
     Chains start from independent spins in the fields, whose Z is Π_i 2 cosh h_i.  The couplings grow from 0
     to J in ``n_steps`` equal steps, a sweep before each, and every chain is weighed by what they gain::
 
         Z = Z₀ ⟨exp Σ_k Σ_{i<j} J_ij σ_i σ_j / n_steps⟩    with σ before the k-th step.
 
-    So ⟨log p⟩ = −⟨H⟩ − log Z is known beyond 20 spins too.
-
     Args:
         model, rng: (h, J), and the stream of the chains.
         n_chains, n_steps: more of either, a smaller error; it is to be trusted below some 0.3.
-
-    Returns:
-        tuple: log Z and its standard error, floats.
     """
     _checks.instance("model", model, IsingModel)
     _checks.generator("rng", rng)

@@ -21,8 +21,6 @@ from ising_lib._torch import resolve_precision, torch_generator
 from ising_lib.denoisers import FieldDenoiser, checked_config
 from ising_lib.noise import NoiseSchedule, add_noise  # noqa: F401 - offered here, too
 
-_LEARNING_RATE = 5e-4
-
 
 @dataclass(frozen=True, eq=False)
 class TrainingStep:
@@ -84,7 +82,7 @@ def train(
     _checks.count("n_iterations", n_iterations)
     _checks.count("batch_size", batch_size)
     if learning_rate is None:
-        learning_rate = getattr(denoiser, "learning_rate", _LEARNING_RATE)
+        learning_rate = getattr(denoiser, "learning_rate", 5e-4)
     _checks.real("learning_rate", learning_rate, 0.0, 1.0, open_interval=True)
     if _checks.real("average", average, 0.0, 1.0) == 1:
         raise ValueError(f"average must be in [0, 1), got {average}")

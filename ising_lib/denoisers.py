@@ -1,8 +1,7 @@
 """Networks that predict the noise in a noised spin configuration.
 
-All share one call: ``denoiser(x, t)`` with x (B, M) float and t (B,) or (1,) whole diffusion steps
-1 … T returns the predicted noise ε̂ (B, M).  A t of shape (1,) means one step for the whole batch, as in
-sampling: everything that depends on t alone is then computed once.
+All share one call: ``denoiser(x, t)`` with x (B, M) float and whole diffusion steps t of 1 … T, (B,), or (1,)
+for one step of the whole batch, returns the predicted noise ε̂ (B, M).
 
 Each keeps the arguments it was made with in ``config``, from which ``checkpoints.load`` rebuilds it, and may
 say in ``learning_rate`` how fast Adam should go.  ``ResidualMLP`` is the thesis's; every ``FieldDenoiser``

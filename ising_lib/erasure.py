@@ -268,8 +268,8 @@ def _finish(problem, vector, epsilon, residual, n_iterations, tolerance):
     if not residual <= tolerance:
         raise NotConverged(
             f"the Erasure Machine did not converge at epsilon = {epsilon:.3f}: residual {residual:.2e} after "
-            f"{n_iterations} iterations (allowed {tolerance:.0e}); raise max_iterations, lower learning_rate "
-            f"if solver is 'published', and do not ask for a tolerance below 1e-7, where rounding sets in",
+            f"{n_iterations} iterations (allowed {tolerance:.0e}, 1e-7 at best); raise max_iterations or, if "
+            f"solver is 'published', lower learning_rate",
             residual,
         )
     model = IsingModel.from_vector(vector, problem.n_spins)

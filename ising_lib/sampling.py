@@ -4,6 +4,7 @@ A heat-bath update draws σ_i given all others, p(σ_i = +1 | rest) = 1 / (1 + e
 f_i = h_i + Σ_j J_ij σ_j; one sweep updates every spin once, in order  (thesis Sec. 3.1).
 """
 
+import functools
 import logging
 
 import numba
@@ -71,20 +72,17 @@ def sample(
     _checks.count("n_chains", n_chains, minimum=256)
     _checks.count("burn_in", burn_in)
     _checks.count("thin", thin)
-    first = 1 if n_temperatures == "auto" else _checks.count("n_temperatures", n_temperatures)
     _checks.real("hottest", hottest, 0.0, 1.0, open_interval=True)
     _checks.real("max_overlap", max_overlap, 0.0, 1.0, open_interval=True)
-    settings = model, n_samples, rng, n_chains, burn_in, thin, hottest, max_overlap
-    try:
-        return _draw(*settings, first)
-    except NotMixed as error:
-        if n_temperatures != "auto":
-            raise
-        log.warning("%s. Drawing anew by parallel tempering with %d temperatures", error, _LADDER)
-    return _draw(*settings, _LADDER)
-
-
-def _draw(model, n_samples, rng, n_chains, burn_in, thin, hottest, max_overlap, n_temperatures):
+    if n_temperatures == "auto":
+        settings = {"rng": rng, "n_chains": n_chains, "burn_in": burn_in, "thin": thin, "hottest": hottest}
+        again = functools.partial(sample, model, n_samples, max_overlap=max_overlap, **settings)
+        try:
+            return again(n_temperatures=1)
+        except NotMixed as error:
+            log.warning("%s. Drawing anew by parallel tempering with %d temperatures", error, _LADDER)
+        return again(n_temperatures=_LADDER)
+    _checks.count("n_temperatures", n_temperatures)
     ladder = np.geomspace(1.0, hottest, n_temperatures)  # inverse temperatures, ours first
     replicas = [_Replica(model.at(beta), n_chains, rng) for beta in ladder]
     _advance(replicas, ladder, burn_in, rng)

@@ -34,7 +34,7 @@ ORDER = {
 # Lines of Python in all.  The aims are 3,000, 2,600, 10,500 and 10,000; until they are reached nothing may
 # grow: what comes has to take the place of something, and whoever cuts lowers the number here.
 LIMITS = {
-    "ising_lib": (LIB, 3450),
+    "ising_lib": (LIB, 2960),
     "ising_book": (BOOK, 4750),
     "all that is not a test": ([*SOURCES, *(ROOT / "notebooks").glob("*.py")], 14_900),
     "tests": ((ROOT / "tests").rglob("*.py"), 15_500),
