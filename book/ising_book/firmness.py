@@ -205,10 +205,10 @@ def filled(run, model="auto", other="observed", early=False, without_first=False
 
 
 @statistic
-def fired_from_above(run):
-    """1 where Var E of the recording's samples begins above the test line and comes down to it."""
-    variance, line = run["variance"][:, 0], run["test_line"]
-    return float(variance[0] > line and (variance < line).any())
+def comes_down(run):
+    """1 where Var E goes from above the test line to below it between two checkpoints, in a RetinaFirmness."""
+    above = run["variance"][:, 0] > run["test_line"]
+    return float((above[:-1] & ~above[1:]).any())
 
 
 @statistic
