@@ -5,25 +5,62 @@ A world says which truth or recording, which sizes, which training.  It computes
 """
 
 import dataclasses
-import functools
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ising_lib import _checks, imputation
 
+N_NOISE_LEVELS = 1000  # of diffusion models that are not described by a ``Training``
 
-def _plain(world, check, *names):
+_count, _real = _checks.count, _checks.real
+_share = partial(_real, low=0.0, high=1.0, open_interval=True)
+
+
+def _all(check):
+    return lambda name, values: tuple(check(name, value) for value in values)
+
+
+_SIZES = ("n_spins", "n_observed", "n_test", "n_repeats", "n_draws")
+_FIELDS = {  # {check: fields that it guards, in whatever world they are}
+    partial(_count, minimum=2): (*_SIZES, "n_iterations", "n_augmented"),
+    partial(_count, minimum=0): ("seed",),
+    _count: ("first_checkpoint",),
+    partial(_count, maximum=N_NOISE_LEVELS): ("n_sampling_steps",),
+    partial(_real, low=0.0): ("coupling_scale", "field_scale", "ridge"),
+    _share: ("held_out", "epsilon"),
+    _all(_share): ("epsilons",),
+    _all(_count): ("cycles", "missing_counts"),
+    partial(_checks.choice, allowed=("equilibrium", "pool")): ("drawn",),
+    partial(_checks.choice, allowed=("MeanField", "LogitMLP")): ("denoiser",),
+    partial(_checks.choice, allowed=("bins", "repeats", "frames")): ("split_by",),
+}
+_COUNTS_OF_TRAINING = ("n_iterations", "n_checkpoints", "n_monitor", "n_augmented", "n_noise_levels")
+_TRAINING = {
+    _count: (*_COUNTS_OF_TRAINING, "n_sampling_steps", "batch_size"),
+    _real: ("learning_rate", "average"),
+}
+
+
+def _plain(world, fields):
     """Check fields and make them plain int or float: 1, 1.0 and numpy's numbers then name the same run."""
-    for name in names:
-        object.__setattr__(world, name, check(name, getattr(world, name)))
+    own = {field.name for field in dataclasses.fields(world)}
+    for check, names in fields.items():
+        for name in filter(own.__contains__, names):
+            object.__setattr__(world, name, check(name, getattr(world, name)))
 
 
-_positive = functools.partial(_checks.count, minimum=2)
-_seed = functools.partial(_checks.count, minimum=0)
-_share = functools.partial(_checks.real, low=0.0, high=1.0, open_interval=True)
+class World:
+    """What all descriptions have in common: their fields are checked, and plain."""
+
+    def __post_init__(self):
+        _plain(self, _FIELDS)
+        most = min(self.n_spins, imputation.MAX_ENUMERATED)  # missing neurons are summed over exactly
+        for count in getattr(self, "missing_counts", ()):
+            _count("missing_counts", count, maximum=most)
 
 
 @dataclass(frozen=True)
@@ -55,13 +92,11 @@ class Training:
     device: str = "cpu"
 
     def __post_init__(self):
-        counts = ("n_iterations", "n_checkpoints", "n_monitor", "n_augmented")
-        _plain(self, _checks.count, *counts, "n_noise_levels", "n_sampling_steps", "batch_size")
-        _plain(self, _checks.real, "learning_rate", "average")
+        _plain(self, _TRAINING)
 
 
 @dataclass(frozen=True)
-class KnownTruth:
+class KnownTruth(World):
     """A model drawn at random, and samples of it: equal for all worlds with the same numbers.
 
     Args:
@@ -76,11 +111,6 @@ class KnownTruth:
     coupling_scale: float = 1.0
     field_scale: float = 1.0
     seed: int = 0
-
-    def __post_init__(self):
-        _plain(self, _positive, "n_spins", "n_observed")
-        _plain(self, _seed, "seed")
-        _plain(self, functools.partial(_checks.real, low=0.0), "coupling_scale", "field_scale")
 
 
 @dataclass(frozen=True)
@@ -110,7 +140,6 @@ class HeldOut(Augmentation):
 
     def __post_init__(self):
         super().__post_init__()
-        _plain(self, _share, "held_out")
         if not 2 <= self.n_trained <= self.n_observed - 2:
             raise ValueError(
                 f"held_out must leave two samples or more on both sides of the split, got {self.held_out} "
@@ -138,14 +167,9 @@ class Firmness(Augmentation):
     drawn: str = "equilibrium"
     epsilons: tuple = (0.7, 0.9)
 
-    def __post_init__(self):
-        super().__post_init__()
-        _checks.choice("drawn", self.drawn, ("equilibrium", "pool"))
-        object.__setattr__(self, "epsilons", tuple(_share("epsilons", value) for value in self.epsilons))
-
 
 @dataclass(frozen=True)
-class Retina:
+class Retina(World):
     """The recording: as ``Augmentation``, with training and test samples instead of a truth.
 
     Thesis Fig. 12, 13, 14.  The n_spins most active neurons; ``seed`` is of the split and of the training.
@@ -159,10 +183,6 @@ class Retina:
     n_test: int = 1000
     seed: int = 0
     training: Training = Training()
-
-    def __post_init__(self):
-        _plain(self, _positive, "n_spins", "n_observed", "n_test")
-        _plain(self, _seed, "seed")
 
 
 @dataclass(frozen=True)
@@ -186,20 +206,6 @@ class RetinaFirmness(Retina):
     epsilon: float = 0.9
     missing_counts: tuple = (2, 5, 8, 11, 14, 17, 20)
 
-    def __post_init__(self):
-        super().__post_init__()
-        _checks.choice("split_by", self.split_by, ("bins", "repeats", "frames"))
-        _plain(self, _checks.count, "first_checkpoint")
-        _plain(self, _positive, "n_draws")
-        _plain(self, _share, "epsilon")
-        object.__setattr__(self, "missing_counts", _missing(self))
-
-
-def _missing(world):
-    """The numbers of missing neurons, which are summed over exactly; a notebook gives a list."""
-    check = functools.partial(_checks.count, maximum=min(world.n_spins, imputation.MAX_ENUMERATED))
-    return tuple(check("missing_counts", n) for n in world.missing_counts)
-
 
 @dataclass(frozen=True)
 class FairRetina(Retina):
@@ -214,11 +220,6 @@ class FairRetina(Retina):
 
     missing_counts: tuple = (2, 5, 8, 11, 14, 17, 20)
     ridge: float = 0.01
-
-    def __post_init__(self):
-        super().__post_init__()
-        object.__setattr__(self, "missing_counts", _missing(self))
-        _plain(self, functools.partial(_checks.real, low=0.0), "ridge")
 
     def retina(self):
         """The world of the run whose models these are."""
@@ -247,16 +248,6 @@ class Rivals(KnownTruth):
     n_augmented: int = 100_000
     n_sampling_steps: int = 50
 
-    def __post_init__(self):
-        super().__post_init__()
-        _plain(self, _positive, "n_iterations", "n_augmented")
-        _plain(self, functools.partial(_checks.count, maximum=N_NOISE_LEVELS), "n_sampling_steps")
-        _checks.choice("drawn", self.drawn, ("equilibrium", "pool"))
-        _checks.choice("denoiser", self.denoiser, ("MeanField", "LogitMLP"))
-
-
-N_NOISE_LEVELS = 1000
-
 
 @dataclass(frozen=True)
 class Corrected(KnownTruth):
@@ -269,10 +260,6 @@ class Corrected(KnownTruth):
     version = 1
 
     epsilons: tuple = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
-
-    def __post_init__(self):
-        super().__post_init__()
-        object.__setattr__(self, "epsilons", tuple(_share("epsilons", value) for value in self.epsilons))
 
 
 @dataclass(frozen=True)
@@ -293,14 +280,9 @@ class Kinetic(KnownTruth):
     n_augmented: int = 20_000
     n_sampling_steps: int = 30
 
-    def __post_init__(self):
-        super().__post_init__()
-        _plain(self, _positive, "n_iterations", "n_augmented")
-        _plain(self, functools.partial(_checks.count, maximum=N_NOISE_LEVELS), "n_sampling_steps")
-
 
 @dataclass(frozen=True)
-class RetinaDenoised:
+class RetinaDenoised(World):
     """The recording, and samples of a mean-field denoiser trained on it: which is better to infer from?
 
     Beyond the thesis.
@@ -323,15 +305,9 @@ class RetinaDenoised:
     n_sampling_steps: int = 50
     missing_counts: tuple = (2, 8, 14, 20)
 
-    def __post_init__(self):
-        _plain(self, _positive, "n_spins", "n_observed", "n_test", "n_iterations", "n_augmented")
-        _plain(self, _seed, "seed")
-        _plain(self, functools.partial(_checks.count, maximum=N_NOISE_LEVELS), "n_sampling_steps")
-        object.__setattr__(self, "missing_counts", _missing(self))
-
 
 @dataclass(frozen=True)
-class RetinaInTime:
+class RetinaInTime(World):
     """The recording in time order: how well is the next bin predicted from the last?
 
     Args:
@@ -345,10 +321,6 @@ class RetinaInTime:
     n_spins: int = 40
     n_repeats: int = 20
     seed: int = 0
-
-    def __post_init__(self):
-        _plain(self, _positive, "n_spins", "n_repeats")
-        _plain(self, _seed, "seed")
 
 
 @dataclass(frozen=True)
@@ -365,31 +337,15 @@ class Discrete(KnownTruth):
     cycles: tuple = (1, 4)
     n_augmented: int = 100_000
 
-    def __post_init__(self):
-        super().__post_init__()
-        object.__setattr__(self, "cycles", tuple(_checks.count("cycles", count) for count in self.cycles))
-        _plain(self, _positive, "n_augmented")
 
-
-KINDS = (
-    Augmentation,
-    Retina,
-    FairRetina,
-    RetinaFirmness,
-    Rivals,
-    Corrected,
-    HeldOut,
-    Firmness,
-    Kinetic,
-    RetinaDenoised,
-    RetinaInTime,
-    Discrete,
-)
+_KNOWN = Augmentation, HeldOut, Firmness, Rivals, Corrected, Discrete, Kinetic
+_RECORDED = Retina, FairRetina, RetinaFirmness, RetinaDenoised, RetinaInTime
+KINDS = *_KNOWN, *_RECORDED
 
 
 def stream(seed, name):
     """The random stream ``name`` of a seed: independent of all other names, whatever order they come in."""
-    return np.random.default_rng([_seed("seed", seed), zlib.crc32(name.encode())])
+    return np.random.default_rng([_count("seed", seed, minimum=0), zlib.crc32(name.encode())])
 
 
 def from_parameters(kind, parameters, **changes):
