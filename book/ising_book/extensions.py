@@ -1,10 +1,11 @@
-"""The runs beyond the thesis: held-out samples, the recording scored fairly, the rivals, and others."""
+"""The runs beyond the thesis: held-out samples, the recording scored fairly, the rivals, and others.
+
+Each is computed by a function of its world and a tqdm bar, ``progress``, and returns arrays by their names.
+"""
 
 import functools
 import logging
 import time
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -40,10 +41,6 @@ _N_BOUND_DRAWS = 20_000
 def held_out(world, progress):
     """The thesis's pipeline where a part of the observed samples judges the training.
 
-    Args:
-        world: worlds.HeldOut.
-        progress: a tqdm bar.
-
     Returns:
         dict: as of ``walk.augmentation``, with "observed" for the part trained
         with and "test" for the part held out; and the parameters fitted to all
@@ -64,10 +61,6 @@ def held_out(world, progress):
 
 def fair_retina(world, progress, fitted):
     """Fill in missing neurons by four models and two rules, on the same masks.
-
-    Args:
-        world: worlds.FairRetina.
-        progress: a tqdm bar.
         fitted: the store.Run of ``world.retina()``.
 
     Returns:
@@ -130,50 +123,31 @@ def fill_in(model, spins, missing):
 # ------------------------------------------------------------------ the rivals
 
 
-class DrawnFrom(NamedTuple):
-    """Samples drawn by Monte Carlo from the model that a method has found."""
-
-    method: str
-
-
-class Method(NamedTuple):
-    """How to infer, and from which samples: "observed", "augmented", "both", "true", or ``DrawnFrom``."""
-
-    fit: Callable
-    samples: str | DrawnFrom = "observed"
-
-
 _tap_erasure = functools.partial(erasure.fit, moments="tap")
 _bare = functools.partial(estimators.pseudolikelihood, ridge=0.0)
 
-METHODS = {
-    "erasure": Method(erasure.fit),
-    "erasure_tap": Method(_tap_erasure),
-    "pseudolikelihood": Method(estimators.pseudolikelihood),
-    "pseudolikelihood_bare": Method(_bare),
-    "log_rise": Method(estimators.log_rise),
-    "mean_field": Method(estimators.mean_field),
-    "tap": Method(estimators.tap),
-    "augmented": Method(erasure.fit, "augmented"),
-    "augmented_tap": Method(_tap_erasure, "augmented"),
-    "augmented_pseudolikelihood": Method(_bare, "augmented"),
-    "erasure_both": Method(erasure.fit, "both"),
-    "erasure_pseudo": Method(erasure.fit, DrawnFrom("pseudolikelihood")),
-    "erasure_tap_pseudo": Method(_tap_erasure, DrawnFrom("pseudolikelihood")),
-    "erasure_true": Method(erasure.fit, "true"),
-    "erasure_tap_true": Method(_tap_erasure, "true"),
+METHODS = {  # how to infer, from which samples; a method stands for samples of the model that it has found
+    "erasure": (erasure.fit, "observed"),
+    "erasure_tap": (_tap_erasure, "observed"),
+    "pseudolikelihood": (estimators.pseudolikelihood, "observed"),
+    "pseudolikelihood_bare": (_bare, "observed"),
+    "log_rise": (estimators.log_rise, "observed"),
+    "mean_field": (estimators.mean_field, "observed"),
+    "tap": (estimators.tap, "observed"),
+    "augmented": (erasure.fit, "augmented"),
+    "augmented_tap": (_tap_erasure, "augmented"),
+    "augmented_pseudolikelihood": (_bare, "augmented"),
+    "erasure_both": (erasure.fit, "both"),
+    "erasure_pseudo": (erasure.fit, "pseudolikelihood"),
+    "erasure_tap_pseudo": (_tap_erasure, "pseudolikelihood"),
+    "erasure_true": (erasure.fit, "true"),
+    "erasure_tap_true": (_tap_erasure, "true"),
 }
-
-
 REFUSALS = erasure.NotConverged, sampling.NotMixed, ValueError
 
 
 def rivals(world, progress):
     """The same samples given to every method.
-
-    Args:
-        world: worlds.Rivals.
-        progress: a tqdm bar.
 
     Returns:
         dict: ``truth`` (L,); for each name in ``METHODS`` the parameters found
@@ -201,8 +175,8 @@ def rivals(world, progress):
         clock = time.process_time()
         try:
             if source not in samples:
-                model = IsingModel.from_vector(found[source.method], world.n_spins)
-                rng = stream(world.seed, source.method)
+                model = IsingModel.from_vector(found[source], world.n_spins)
+                rng = stream(world.seed, source)
                 drawn = sampling.sample(model, world.n_augmented, rng=rng)
                 samples[source] = drawn
             vector = fit(samples[source]).model.to_vector()
@@ -214,10 +188,10 @@ def rivals(world, progress):
     rng = stream(world.seed, "bound")
     variances = estimators.cramer_rao(truth, world.n_observed, rng=rng)
     ruler = IsingModel.from_vector(found["erasure"], world.n_spins)
-    spins = {"variance": augmented, "test_line": test, "observed_line": observed}
-    energies = {
-        name: stopping.energy_variance(some, ruler)  # Var E
-        for name, some in spins.items()
+    energies = {  # Var E
+        "variance": stopping.energy_variance(augmented, ruler),
+        "test_line": stopping.energy_variance(test, ruler),
+        "observed_line": stopping.energy_variance(observed, ruler),
     }
     return {
         "truth": truth.to_vector(),
@@ -282,10 +256,6 @@ def _train_and_sample(world, denoiser, schedule, spins, progress):
 def corrected(world, progress):
     """Fit with moments to first order and of TAP, at each ε; NaN where refused.
 
-    Args:
-        world: worlds.Corrected.
-        progress: a tqdm bar.
-
     Returns:
         dict: ``truth`` (L,); for "linear" and "tap" the parameters at the
         automatic ε, e.g. ``tap`` (L,), with ``tap_epsilon``, and at each of the
@@ -309,8 +279,13 @@ def corrected(world, progress):
         nothing = np.full_like(arrays["truth"], np.nan)
         arrays[moments] = auto.model.to_vector() if auto else nothing
         arrays[f"{moments}_epsilon"] = auto.epsilon if auto else np.nan
-        scores = [_scores(fit, truth, observed) for fit in others]
-        arrays[f"{moments}_curve"] = np.array(scores).reshape(-1, 3).T
+        curve = np.full((3, len(others)), np.nan)
+        for k, fit in enumerate(others):
+            if fit:
+                error = metrics.thesis_mse(fit.model, truth)
+                likelihood = metrics.log_pseudolikelihood(fit.model, observed)
+                curve[:, k] = error, fit.mean_energy, likelihood
+        arrays[f"{moments}_curve"] = curve
     rival = estimators.pseudolikelihood(observed, world.n_spins / world.n_observed)
     return {
         **arrays,
@@ -327,22 +302,11 @@ def _bound(world, truth):
     return variances.sum() / world.n_spins / too_high
 
 
-def _scores(fit, truth, observed):
-    if fit is None:
-        return (np.nan,) * 3
-    likelihood = metrics.log_pseudolikelihood(fit.model, observed)
-    return metrics.thesis_mse(fit.model, truth), fit.mean_energy, likelihood
-
-
 # ------------------------------------------------------------------ diffusion that stays on spins
 
 
 def discrete_diffusion(world, progress):
     """Learn to undo noise that redraws spins, generate, infer.
-
-    Args:
-        world: worlds.Discrete.
-        progress: a tqdm bar.
 
     Returns:
         dict: ``truth`` (L,); fitted to the observed samples ``erasure`` and
@@ -408,23 +372,12 @@ def _copies(spins, observed):
 
 # ------------------------------------------------------------------ spins in time
 
-MOVING_METHODS = (
-    "direct",
-    "ridge",
-    "prior",
-    "augmented",
-    "augmented_known",
-    "denoiser",
-)
+MOVING_METHODS = ("direct", "ridge", "prior", "augmented", "augmented_known", "denoiser")
 N_BURN_IN, N_TEST_PAIRS = 200, 4000
 
 
 def kinetic_ising(world, progress):
     """Direct fits to pairs (σ(t), σ(t+1)), and fits to augmented pairs.
-
-    Args:
-        world: worlds.Kinetic.
-        progress: a tqdm bar.
 
     Returns:
         dict: h and W of all M spins as one vector (M + M²,): the ``truth`` and,
@@ -507,10 +460,6 @@ RETINA_RIDGE = 1e-4
 
 def retina_in_time(world, progress):
     """Predict the next bin of the recording from the last, and from controls.
-
-    Args:
-        world: worlds.RetinaInTime.
-        progress: a tqdm bar.
 
     Returns:
         dict: ``test_likelihood`` (4,), the log-likelihood of a bin of all

@@ -1,7 +1,7 @@
 """The thesis's pipeline, from the truth to the inferred model, top to bottom.
 
-``augmentation`` and ``retina`` begin, ``pipeline`` walks, and each stage below it
-fits on a screen.  The figures' pages show these functions as they are executed.
+``augmentation`` and ``retina`` begin, with a world and a tqdm bar; ``pipeline`` walks, and each stage below
+it fits on a screen.  The figures' pages show these functions as they are executed.
 """
 
 import functools
@@ -20,10 +20,6 @@ SHARES = np.array([1 / 300, 1 / 100, 1 / 30, 1 / 10, 1 / 3, 1])  # of the augmen
 def augmentation(world, progress):
     """Thesis Sec. 3: a truth, samples of it, a diffusion model, two inferences.
 
-    Args:
-        world: worlds.Augmentation.
-        progress: a tqdm bar.
-
     Returns:
         dict: ``truth`` (L,), and all that ``pipeline`` returns.
     """
@@ -34,10 +30,6 @@ def augmentation(world, progress):
 
 def retina(world, progress):
     """Thesis Sec. 3.4: the same on the recording, with two fits without fields.
-
-    Args:
-        world: worlds.Retina.
-        progress: a tqdm bar.
 
     Returns:
         dict: as of ``pipeline``, without samples: an overfitted network's are
@@ -200,11 +192,8 @@ def checkpoints(observed, schedule, training, seed, progress, wanted=None):
     """
     progress.reset(training.n_iterations)
     rng = stream(seed, "initial weights")
-    denoiser = denoisers.ResidualMLP(
-        observed.shape[1],
-        schedule.n_steps,
-        rng=rng,
-    )
+    n_spins, n_steps = observed.shape[1], schedule.n_steps
+    denoiser = denoisers.ResidualMLP(n_spins, n_steps, rng=rng)
     wanted, losses = wanted or monitors.checkpoints(training).tolist(), []
     for step in ddpm.train(
         denoiser,
@@ -268,9 +257,7 @@ def augment(denoiser, schedule, training, observed, seed, couplings_only):
         **parameters("augmented", spins, alone[-1], couplings_only),
         "sizes": sizes,
         "by_size": np.array([fit.model.to_vector() for fit in alone]),
-        "by_size_with_observed": np.array(
-            [fit.model.to_vector() for fit in joined],
-        ),
+        "by_size_with_observed": np.array([f.model.to_vector() for f in joined]),
         "augmented_spins": spins[:KEPT_SPINS],
         "trajectory_steps": steps,
         "trajectory": states.astype(np.float16),

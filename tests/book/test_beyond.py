@@ -190,7 +190,7 @@ def test_a_method_that_refuses_is_named_and_leaves_nothing_nor_what_is_drawn_fro
 
     world = dataclasses.replace(RIVALS, drawn="pool", denoiser="LogitMLP")
     assert (walk.samples(world)[0] != walk.samples(RIVALS)[0]).any()
-    monkeypatch.setitem(extensions.METHODS, "pseudolikelihood", extensions.Method(refuse))
+    monkeypatch.setitem(extensions.METHODS, "pseudolikelihood", (refuse, "observed"))
     arrays = extensions.rivals(world, Bar())
     for name in ("pseudolikelihood", "erasure_pseudo", "denoiser"):
         assert np.isnan(arrays[name]).all()
