@@ -554,9 +554,9 @@ def section(entry, found):
 
 
 def _short(figure):
-    """ "Figure 8" for fig08_inference_quality, "Extension 1" for ext01_rivals."""
-    number = figure.partition("_")[0]
-    return f"{'Figure' if number.startswith('fig') else 'Extension'} {int(number[3:])}"
+    """ "Figure 8" for fig08_inference_quality, "Extension 1" for ext01_rivals, "Firmness" for firmness."""
+    kind = {"fig": "Figure", "ext": "Extension"}.get(figure[:3])
+    return f"{kind} {int(figure[3:5])}" if kind else figure.capitalize()
 
 
 def _signs(text):

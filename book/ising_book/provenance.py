@@ -108,7 +108,8 @@ def costs(planned):
     for key, (plain, figures) in runs:
         run = store.find(plain)
         strength = plain.get("coupling_scale", "–")
-        size = f"{plain['n_spins']} | {plain['n_observed']:,} | {strength} | {plain['seed']}"
+        count = f"{plain['n_observed']:,}" if "n_observed" in plain else "–"
+        size = f"{plain['n_spins']} | {count} | {strength} | {plain['seed']}"
         found = "not stored | | | |"
         if run:
             p = run.provenance
