@@ -193,11 +193,12 @@ for k, ax in enumerate(axes[0]):
     style.level(ax, error["both"][k], "observed", "Erasure Machine on 2N")
 blur = np.sqrt(2 / (held_out * counts[0]))
 style.level(axes[1, 0], [1 - blur, 1 + blur], "baseline")
-style.training_axis(axes, [[], []])
 for ax in axes.flat:
-    ax.get_legend().remove()
+    ax.set_xscale("log")
     ax.set_xticks(iterations[::2], [f"{n:,}" for n in iterations[::2]])
     ax.minorticks_off()
+for ax in axes[-1]:
+    ax.set_xlabel("training iterations")
 handles, texts = axes[0, 0].get_legend_handles_labels()
 _ = fig.legend(handles, texts, loc="outside lower center", ncols=2)
 

@@ -1,7 +1,7 @@
 """How the book draws and writes numbers: one style, one colour per role, one format.
 
-Functions that draw take an Axes and return it.  Black is the colour of the page's text: the book shows the
-pictures inline and turns it into the theme's own (see ``book/_ext/pictures.py``).
+Functions that draw do so on the Axes ``ax``, and return it.  Black is the colour of the page's text: the book
+shows the pictures inline and turns it into the theme's own (see ``book/_ext/pictures.py``).
 """
 
 import base64
@@ -125,17 +125,11 @@ def csv(name, columns):
 
 
 def curve(ax, x, values, role, label=None):
-    """Mean over seeds as a line, smallest to largest as a band.
+    """Mean over seeds as a line, smallest to largest as a band, in the colour, line and marker of a role.
 
     Args:
-        ax: where to draw.
-        x: (K,).
-        values: (S seeds, K) or (K,).
-        role: who this is, which sets colour, line and marker.
-        label: for the legend; the role by default.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
+        x, values: (K,), and (S seeds, K) or (K,).
+        role, label: who this is; and for the legend, by default, the same.
     """
     values = np.atleast_2d(values)  # (S, K)
     ax.plot(x, values.mean(0), label=label or role, **_look(role))
@@ -154,37 +148,8 @@ def level(ax, values, role, label=None):
     return ax
 
 
-def training_axis(axes, stops):
-    """Finish panels drawn against training iterations: logarithmic axis, stopping points, legends.
-
-    Args:
-        axes: (rows, columns) of Axes that share their x axis.
-        stops: for each column, the iterations at which the rule stops.
-
-    Returns:
-        numpy.ndarray: ``axes``.
-    """
-    for column, iterations in zip(axes.T, stops, strict=True):
-        for ax in column:
-            ax.set_xscale("log")
-            for n, iteration in enumerate(iterations):
-                label = None if n else "stopping point"
-                ax.axvline(iteration, color=COLOURS["truth"], linewidth=0.9, alpha=0.6, label=label)
-            ax.legend()
-        column[-1].set_xlabel("training iterations")
-    return axes
-
-
 def raster(ax, spins, missing=None, wrong=None, title=None):
-    """Samples as rows of squares: black −1, white +1, grey missing; wrong ones ringed.
-
-    Args:
-        ax: where to draw.
-        spins: (N, M) of ±1.
-        missing: (N, M) bool, drawn grey.
-        wrong: (N, M) bool, marked.
-        title: above it.
-    """
+    """Samples (N, M) as rows of squares: black −1, white +1, grey missing; wrong ones ringed."""
     shades = np.where(np.asarray(spins) > 0, 1.0, 0.0)
     if missing is not None:
         shades = np.where(missing, 0.6, shades)
@@ -272,17 +237,10 @@ def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
     """Inferred against true parameters, fields told apart from couplings  (thesis Fig. 5).
 
     Args:
-        ax: where to draw.
-        truth, inferred: (L,) fields, then couplings.
-        n_spins: M, how many of them are fields.
+        truth, inferred, n_spins: (L,) fields, then couplings; M of them are fields.
         role: whose inference it is, which sets the colour.
-        limit: both axes run from −limit to +limit.
-        note: text in the upper left corner.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
+        limit, note: both axes run from −limit to +limit; text in the upper left corner.
     """
-    _checks.choice("role", role, tuple(COLOURS))
     ends = np.array([-limit, limit])
     slope, _, _ = scoring.agreement(truth, inferred)
     offset = np.mean(inferred) - slope * np.mean(truth)
@@ -299,16 +257,7 @@ def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
 
 
 def film(axes, states, titles):
-    """Noised configurations as pictures in a row: black −2, grey zero, white +2; a row per sample.
-
-    Args:
-        axes: K of them.
-        states: (K, N, M) real numbers.
-        titles: K texts.
-
-    Returns:
-        the axes.
-    """
+    """K noised configurations (K, N, M) in a row of as many axes: black −2, grey zero, white +2."""
     for ax, state, title in zip(axes, states, titles, strict=True):
         ax.imshow(state, cmap="gray", vmin=-2, vmax=2, aspect="auto")
         ax.set(xticks=[], yticks=[])
@@ -321,17 +270,11 @@ def seeds_by_row(ax, values, labels, roles):
     """One row per quantity: a dot for each seed, a bar at their mean.
 
     Args:
-        ax: where to draw.
-        values: (R, S seeds).
-        labels: R texts, the first on top.
+        values, labels: (R, S seeds), and R texts, the first on top.
         roles: R of them, which set the colours; None for a heading, a row without values.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
     """
     shown = [(row, *both) for row, both in enumerate(zip(values, roles, strict=True)) if both[1]]
     for row, numbers, role in shown:
-        _checks.choice("role", role, tuple(COLOURS))
         ax.plot(numbers, [row] * len(numbers), "o", color=COLOURS[role], markersize=5, alpha=0.7)
         ax.plot([np.nanmean(numbers)], [row], "|", color=COLOURS[role], markersize=16, markeredgewidth=2)
     ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(0, None))
@@ -347,16 +290,9 @@ def by_seed(ax, x, gains, role, seeds):
     """One line per seed with error bars, each with a marker of its own; all in the colour of the role.
 
     Args:
-        ax: where to draw.
-        x: (K,).
+        x, role, seeds: (K,); whose values they are; S labels.
         gains: (S, K, 2), values and their standard errors; or (S, K, 3), values, low and high.
-        role: whose values.
-        seeds: S labels.
-
-    Returns:
-        matplotlib.axes.Axes: ``ax``.
     """
-    _checks.choice("role", role, tuple(COLOURS))
     for seed, row, marker in zip(seeds, gains, "osD^vPX" * len(gains), strict=False):
         look = {"color": COLOURS[role], "marker": marker, "linewidth": 1.0, "capsize": 2.5}
         value, *ends = np.transpose(row)
