@@ -73,13 +73,12 @@ def processor():
     precision = ddpm.resolve_precision("auto")
     logging.disable(logging.NOTSET)
     found = f"PyTorch {torch.__version__} on {', '.join(devices)}, {threads} threads on {cores} cores"
+    advice = ""
     if threads > cores:
-        return Finding(
-            "processor", "note", found, f"set OMP_NUM_THREADS={cores}: more only wait for each other"
-        )
-    if precision == "float32":
-        return Finding("processor", "note", found, "no units for bfloat16: networks take about twice as long")
-    return Finding("processor", "fine", found)
+        advice = f"set OMP_NUM_THREADS={cores}: more only wait for each other"
+    elif precision == "float32":
+        advice = "no units for bfloat16: networks take about twice as long"
+    return Finding("processor", "note" if advice else "fine", found, advice)
 
 
 def cache():
@@ -92,14 +91,12 @@ def cache():
     place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     found = f"{folder}, {sum(path.suffix == '.npz' for path in runs)} runs, {size / 1e6:.1f} MB"
     if not (place.is_dir() and os.access(place, os.W_OK)):
-        return Finding(
-            "cache", "broken", f"{found}, cannot be written", "set ISING_LIB_CACHE to another folder"
-        )
+        advice = "set ISING_LIB_CACHE to another folder"
+        return Finding("cache", "broken", f"{found}, cannot be written", advice)
     free = shutil.disk_usage(place).free
     found += f", {free / 1e9:.1f} GB free"
-    if free < _ROOM:
-        return Finding("cache", "note", found, "make room, or: ising-book cache --clean")
-    return Finding("cache", "fine", found)
+    advice = "make room, or: ising-book cache --clean" if free < _ROOM else ""
+    return Finding("cache", "note" if advice else "fine", found, advice)
 
 
 def results():
@@ -108,9 +105,8 @@ def results():
 
     folder = store.results_folder()
     if folder is None:
-        return Finding(
-            "results", "note", "none beside this package", "every run is computed when it is asked for"
-        )
+        advice = "every run is computed when it is asked for"
+        return Finding("results", "note", "none beside this package", advice)
     runs = sorted(folder.glob("*.npz"))
     damaged = []
     for path in runs:
@@ -151,9 +147,8 @@ def browser():
     try:
         return Finding("browser", "fine", pdf.browser())
     except RuntimeError as error:
-        return Finding(
-            "browser", "note", str(error), "only ising-book pdf and the tests of the pages need it"
-        )
+        advice = "only ising-book pdf and the tests of the pages need it"
+        return Finding("browser", "note", str(error), advice)
 
 
 def kernel():

@@ -13,17 +13,12 @@ from ising_book import store
 
 
 def record(code, precision, started, seconds, core_seconds):
-    """What is stored with a run: versions, commit, machine, precision, cost.
+    """What is stored with a run, as plain data: versions, commit, machine, precision, cost.
 
     Args:
-        code: the ``commit`` when the computation began.
+        code, started: the ``commit`` when the computation began, and the datetime, with time zone.
         precision: "bfloat16" or "float32", what was used.
-        started: datetime, with time zone.
-        seconds: what it took by the clock.
-        core_seconds: what it took of a core, whatever else the machine did meanwhile.
-
-    Returns:
-        dict: plain data.
+        seconds, core_seconds: by the clock, and of a core, whatever else the machine did meanwhile.
     """
     return {
         "ising_lib": ising_lib.__version__,
@@ -46,9 +41,6 @@ def table(runs, notebook, preset="thesis"):
         runs: the store.Runs drawn.
         notebook: the name of the notebook that draws them.
         preset: the notebook's parameter; any other than "thesis" is announced above the table.
-
-    Returns:
-        str: a table with a row per run, and the parameters they share.
     """
     rows = [
         f"| `{store.key(run.config)}` | {run.config['seed']} | {p['commit']} | {p['ising_lib']} | "
@@ -78,13 +70,10 @@ def table(runs, notebook, preset="thesis"):
 
 
 def by_run(planned):
-    """Each run once, and the figures that show it.
+    """Each run once, and the figures that show it: {its key: (its plain config, [figure, …])}.
 
     Args:
-        planned: dict from a notebook's name to the plain configs of the runs it needs.
-
-    Returns:
-        dict: from a run's key to (its plain config, the figures in the order of ``planned``).
+        planned: {name of a notebook: the plain configs of the runs it needs}.
     """
     runs = {}
     for name, plains in planned.items():
@@ -95,14 +84,7 @@ def by_run(planned):
 
 
 def costs(planned):
-    """All runs of the book and what they cost, as Markdown.
-
-    Args:
-        planned: dict from a notebook's name to the plain configs of the runs it needs.
-
-    Returns:
-        str: the sums, those of the thesis's figures and of the extensions apart; a table with a row per run.
-    """
+    """All runs of the book and their cost, as Markdown: sums, and a table; ``planned`` as of ``by_run``."""
     runs = sorted(by_run(planned).items(), key=lambda item: (item[1][1], item[1][0]["seed"]))
     rows, found_runs, of_thesis = [], [], []
     for key, (plain, figures) in runs:

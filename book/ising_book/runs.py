@@ -27,17 +27,11 @@ from ising_lib import _checks, ddpm
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the runs of a kind of world are computed.
+    """How the runs of a kind of world are computed."""
 
-    Attributes:
-        compute: function of the world, a tqdm bar, and the runs it needs; returns {name: array}.
-        needs: function of the world; returns the worlds of the runs to be found or computed first.
-        precision: of the networks, where the world has no ``training`` that says it.
-    """
-
-    compute: Callable
-    needs: Callable = lambda world: ()
-    precision: str = "float32"
+    compute: Callable  #: of the world, a tqdm bar, and the runs it needs; returns {name: array}
+    needs: Callable = lambda world: ()  #: of the world; returns those of the runs to be found first
+    precision: str = "float32"  #: of the networks, where the world has no ``training`` that says it
 
 
 RECIPES = {
@@ -65,14 +59,11 @@ def needed(configs):
 
 
 def find_or_compute(configs, *, jobs=None):
-    """The runs of several worlds; those not stored are computed side by side, one core each.
+    """The store.Runs of several worlds, in their order; those not stored are computed, one core each.
 
     Args:
         configs: of ``worlds.KINDS``.
         jobs: runs at once; by default as many as there are cores.
-
-    Returns:
-        list of store.Run: in the order of ``configs``.
     """
     configs = list(configs)
     if jobs is not None:

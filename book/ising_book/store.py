@@ -1,13 +1,9 @@
 """Stored runs: one file per run, named by the hash of its config, checked whenever it is read.
 
 A run file is a plain .npz without pickle: the arrays, and a JSON text with config, provenance and a
-checksum over all of it.  Spins (int8 arrays of ±1) are packed eight to a byte.  Two places are read, in
-this order, and the second is written:
-
-* the published results, ``notebooks/results`` of the project (or the folder in ``ISING_LIB_RESULTS``);
-* the user's cache (or the folder in ``ISING_LIB_CACHE``).
-
-``publish`` copies a run from the cache to the published results.
+checksum over all of it.  Spins (int8 arrays of ±1) are packed eight to a byte.  Two places are read: first
+the published results, ``notebooks/results`` of the project (or the folder in ``ISING_LIB_RESULTS``); then the
+user's cache (or the folder in ``ISING_LIB_CACHE``), which is written, and from which ``publish`` copies.
 """
 
 import hashlib
@@ -31,25 +27,17 @@ log = logging.getLogger("ising_lib")
 
 _META = "meta"  # name of the JSON text among the arrays
 _PACKED = ".spins"  # suffix of arrays that hold packed spins
-# a run in the cache: EXPERIMENT-<16 hex>.npz, its lock, and what an interrupted writing left behind
-_OURS = re.compile(
-    r"(?P<run>[a-z0-9_]+-[0-9a-f]{16})\.(npz|lock)|\.(?P<part>[a-z0-9_]+-[0-9a-f]{16})\.npz\..+"
-)
+_NAME = "[a-z0-9_]+-[0-9a-f]{16}"  # of a run: EXPERIMENT-<16 hex>
+_OURS = re.compile(rf"{_NAME}\.(npz|lock)|\.{_NAME}\.npz\..+")  # the last: left by an interrupted writing
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One stored run: ``run["name"]`` is an array, ``run.model("name")`` a model from its parameters.
+    """One stored run: ``run["name"]`` is an array, ``run.model("name")`` a model from its parameters."""
 
-    Attributes:
-        config: the config as plain data, with the experiment's name and version.
-        arrays: what was measured.
-        provenance: who computed it: version, commit, machine, seconds.
-    """
-
-    config: Mapping
-    arrays: Mapping
-    provenance: Mapping
+    config: Mapping  #: plain data, with the experiment's name and version
+    arrays: Mapping  #: what was measured
+    provenance: Mapping  #: who computed it: version, commit, machine, seconds
 
     def __getitem__(self, name):
         return self.arrays[name]
@@ -60,7 +48,7 @@ class Run:
 
     @property
     def core_seconds(self):
-        """What it took of one core; of the clock, which is more, in the runs that recorded only that."""
+        """What it took of one core; of the clock, which is more, in runs that recorded only that."""
         return self.provenance.get("core_seconds", self.provenance["seconds"])
 
     def error(self, name):
@@ -115,11 +103,7 @@ def find(config):
 
 
 def read(path):
-    """Read a run file.
-
-    Raises:
-        ValueError: the file is truncated, altered, or something else; the message names it.
-    """
+    """Read a run file; a ValueError names one that is truncated, altered, or something else."""
     path = Path(path)
     try:
         # read whole: a file that turns out damaged is then not left open
@@ -154,18 +138,13 @@ def publish(config):
     if folder is None:
         raise ValueError("ISING_LIB_RESULTS must name a folder: there is no project around this package")
     source, target = (place / f"{key(config)}.npz" for place in (cache_folder(), folder))
-    if not _is_whole(target):
+    try:
+        read(target)
+    except ValueError:  # none there, or a damaged one
         read(source)  # never publish a damaged file
         folder.mkdir(parents=True, exist_ok=True)
         _files.write(target, source.read_bytes())
     return target
-
-
-def _is_whole(path):
-    try:
-        return path.is_file() and bool(read(path))
-    except ValueError:
-        return False
 
 
 def lock(config):
@@ -210,10 +189,7 @@ def cached():
 
 
 def clean():
-    """Delete the runs in the user's cache; those that another process is computing stay.
-
-    Returns:
-        tuple: files deleted, and files kept because they are in use.
+    """Delete the runs in the user's cache: the files deleted, and those kept because they are in use.
 
     Raises:
         ValueError: the cache is the folder of the published runs.
@@ -222,8 +198,8 @@ def clean():
     if published and folder.resolve() == published.resolve():
         raise ValueError(f"ISING_LIB_CACHE must not be the folder of the published runs, got {str(folder)!r}")
     deleted, kept = [], []
-    for run in {_run_of(path) for path in cached()}:
-        files, lock = [path for path in cached() if _run_of(path) == run], folder / f"{run}.lock"
+    for run in {re.search(_NAME, path.name)[0] for path in cached()}:
+        files, lock = [path for path in cached() if run in path.name], folder / f"{run}.lock"
         try:
             with FileLock(lock, timeout=0):
                 for path in (*files, lock):
@@ -233,8 +209,3 @@ def clean():
         else:
             deleted += files
     return deleted, kept
-
-
-def _run_of(path):
-    match = _OURS.fullmatch(path.name)
-    return match["run"] or match["part"]
