@@ -26,6 +26,18 @@ def energies(model, spins):
     return found
 
 
+def moments(spins):
+    """⟨O⟩ (L,) of samples, without the matrix of all features."""
+    sigma = np.asarray(spins, dtype=np.float64)
+    second = sigma.T @ sigma / len(sigma)
+    return np.concatenate([sigma.mean(0), second[np.triu_indices(len(second), 1)]])
+
+
+def z_scores(spins, expected, n_samples=None):
+    """Deviation of every moment (L,) from what is expected, in standard errors √((1 − ⟨O⟩²)/N)."""
+    return (moments(spins) - expected) / np.sqrt((1 - expected**2) / (n_samples or len(spins)))
+
+
 def enumerated_moments(model):
     """⟨O⟩ (L,) in the order of the parameters."""
     return exact.probabilities(model) @ features(exact.configurations(model.n_spins))

@@ -5,13 +5,8 @@ import torch
 from torch import nn
 
 from ising_lib import exact, ising
-
-
-def features(spins):
-    """O(σ) = (σ_i, σ_i σ_j for i < j), (N, L)."""
-    i, j = np.triu_indices(spins.shape[1], 1)
-    sigma = np.asarray(spins, dtype=np.float64)
-    return np.hstack([sigma, sigma[:, i] * sigma[:, j]])
+from ising_lib.denoisers import FieldDenoiser, MeanField
+from tests.oracles import features as features
 
 
 def vector(first, second):
@@ -84,6 +79,30 @@ def best_network(states, shares, schedule):
         return (x - kept.sqrt() * mean) / (1 - kept).sqrt()
 
     return Network(noise, states.shape[1])
+
+
+class ExactField(FieldDenoiser):
+    """The best denoiser of a small model under the library's own loss: its posterior means by enumeration."""
+
+    def __init__(self, model, n_steps=1000):
+        super().__init__(n_steps)
+        self.config = {"n_spins": model.n_spins, "n_steps": n_steps}
+        self.states = torch.tensor(exact.configurations(model.n_spins), dtype=torch.float64)
+        self.log_p = torch.tensor(exact.probabilities(model)).log()
+
+    def rest(self, x, t):
+        known = self.known(x, t).double()
+        mean = torch.softmax(self.log_p + known @ self.states.T, dim=1) @ self.states
+        return (torch.atanh(mean.clamp(-1 + 1e-12, 1 - 1e-12)) - known).float()
+
+
+def mean_field(model, n_layers=4):
+    """The mean-field denoiser with the parameters of a model, and its numbers c and d as they start."""
+    denoiser = MeanField(model.n_spins, n_layers=n_layers)
+    with torch.no_grad():
+        denoiser.fields.copy_(torch.tensor(model.fields))
+        denoiser.weights.copy_(torch.tensor(model.couplings))
+    return denoiser
 
 
 def best_of_model(model, schedule):

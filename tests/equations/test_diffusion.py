@@ -94,20 +94,9 @@ def test_eq_d1_chain_of_steps():
     np.testing.assert_allclose(np.linalg.inv(precision), expected, rtol=0, atol=ROUNDING)
 
 
-def test_eq_27_two_steps(rng):
-    """Two steps with ε_1, ε_2 are one with ε̄_2, and the squares of its two weights sum to one."""
-    clean, first, second = rng.normal(size=(3, 9))
-    a1, a2 = SHORT.alphas[:2]
-    walked = one_step(SHORT, 2, one_step(SHORT, 1, clean, first), second)
-    weights = np.array([np.sqrt((1 - a1) * a2), np.sqrt(1 - a2)]) / np.sqrt(1 - a1 * a2)
-    assert (weights**2).sum() == pytest.approx(1, rel=ROUNDING)
-    merged = weights @ [first, second]
-    np.testing.assert_allclose(noised(SHORT, clean, 2, merged), walked, rtol=0, atol=ROUNDING)
-
-
 @pytest.mark.parametrize("t", range(1, 7))
-def test_eq_17_28_d2_steps_compose(t, rng):
-    """t single steps land where Eq. 28 goes at once, with the ε̄_t of Eq. D.2, which has variance one."""
+def test_eq_17_27_28_d2_steps_compose(t, rng):
+    """t single steps, two of them in Eq. 27, land where Eq. 28 goes at once; ε̄_t has variance one."""
     clean, noises = rng.normal(size=5), rng.normal(size=(t, 5))
     walked = clean
     for s in range(1, t + 1):

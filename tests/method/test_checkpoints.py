@@ -52,37 +52,10 @@ def test_a_checkpoint_is_json_and_numbers(tmp_path):
     assert len(content) == 8 + length + max(entry["data_offsets"][1] for entry in header.values())
 
 
-def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path, monkeypatch):
-    path = tmp_path / "a.safetensors"
-    checkpoints.save(path, network(), SCHEDULE)
-    before = path.read_bytes()
-
-    def full_disk(_):
-        raise OSError("no space left")
-
-    monkeypatch.setattr("os.fsync", full_disk)
-    with pytest.raises(OSError, match="no space left"):
-        checkpoints.save(path, network(seed=8), SCHEDULE)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_something_else_is_neither_written_nor_read(tmp_path):
     path = tmp_path / "other.safetensors"
-    foreign = torch.nn.Linear(4, 4)
     with pytest.raises(TypeError, match=r"denoiser must be of a class of ising_lib\.denoisers, got Linear"):
-        checkpoints.save(path, foreign, SCHEDULE)
+        checkpoints.save(path, torch.nn.Linear(4, 4), SCHEDULE)
     save_file({"x": torch.zeros(2)}, path)
     with pytest.raises(ValueError, match=r"path must name .*other\.safetensors.*other content \(unknown\)"):
         checkpoints.load(path)
-    with pytest.raises(ValueError, match=r"resume must name .*other content"):
-        next(
-            ddpm.train(
-                network(),
-                SCHEDULE,
-                np.ones((3, 4)),
-                n_iterations=1,
-                rng=np.random.default_rng(0),
-                resume=path,
-            )
-        )

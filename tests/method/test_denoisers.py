@@ -1,4 +1,4 @@
-"""The network of Appendix B: its size, its time embedding, its initial weights, every layer written out."""
+"""The network of Appendix B, layer by layer; denoisers that know Bayes' rule, and what they learn."""
 
 import math
 from collections import deque
@@ -9,6 +9,7 @@ import torch
 
 from ising_lib import ddpm, denoisers, estimators, exact, ising
 from ising_lib.denoisers import ResidualMLP
+from tests.equations.helpers import ExactField, mean_field
 
 TINY = {"n_dim": 4, "n_hidden1": 6, "n_hidden2": 8}
 
@@ -49,17 +50,6 @@ def batch(rng, n_spins, n_steps, size=17):
     return x, torch.tensor(rng.integers(1, n_steps + 1, size))
 
 
-def weights_of(module):
-    return torch.cat([p.detach().flatten() for p in module.parameters()])
-
-
-def test_parameter_count_of_the_thesis():
-    """M = 40 and an embedding of width 100: 4,556,968 numbers."""
-    network = ResidualMLP(40, 100, rng=np.random.default_rng(0))
-    assert sum(p.numel() for p in network.parameters()) == 4_556_968
-    assert "embedding" not in network.state_dict()  # a table, not a parameter
-
-
 @pytest.mark.parametrize("n_steps", [10, 11])
 def test_forward_is_appendix_b_layer_by_layer(n_steps, rng):
     """Different t in every row; odd T gives an embedding one column narrower, as in the listing."""
@@ -82,29 +72,6 @@ def test_rows_do_not_see_each_other_and_may_share_one_step(rng):
     assert not torch.allclose(*single, atol=1e-3)
 
 
-@pytest.mark.parametrize("width", [4, 100, 101, 1000])
-def test_embedding_is_sines_then_cosines_of_falling_frequency(width):
-    """sin(t ω_k), then cos(t ω_k), with ω_k = 10,000^{−k/(half − 1)}: from 1 down to 1/10,000."""
-    table = denoisers.sinusoidal_embedding(1000, width=width).numpy()
-    half = width // 2
-    assert table.shape == (1001, 2 * half)
-    angles = np.arange(1001)[:, None] * 10_000.0 ** (-np.arange(half) / (half - 1))
-    expected = np.hstack([np.sin(angles), np.cos(angles)])
-    np.testing.assert_allclose(table, expected, rtol=0, atol=1e-7)  # rounded to float32 once, at the end
-    np.testing.assert_array_equal(table[0], [0] * half + [1] * half)
-
-
-def test_equal_streams_make_equal_weights():
-    """No layer escapes the stream, and torch's own stays untouched."""
-    state = torch.get_rng_state()
-    first, second, third = (
-        weights_of(ResidualMLP(5, 10, rng=np.random.default_rng(seed), **TINY)) for seed in (1, 1, 2)
-    )
-    assert torch.equal(first, second)
-    assert not (first == third).any()
-    assert torch.equal(torch.get_rng_state(), state)
-
-
 def test_initial_weights_are_uniform_within_one_over_root_inputs():
     """PyTorch's own law of a linear layer, ±1/√inputs, for weights and biases alike."""
     network = ResidualMLP(40, 100, rng=np.random.default_rng(5))
@@ -120,22 +87,6 @@ def test_initial_weights_are_uniform_within_one_over_root_inputs():
 
 
 # Denoisers that know Bayes' rule --------------------------------------------------------------------------
-
-
-class Exact(denoisers.FieldDenoiser):
-    """The best denoiser of a small model: its posterior means by enumeration."""
-
-    def __init__(self, model, n_steps=1000):
-        super().__init__(n_steps)
-        self.config = {"n_spins": model.n_spins, "n_steps": n_steps}
-        states, probabilities = exact.configurations(model.n_spins), exact.probabilities(model)
-        self.states = torch.tensor(states, dtype=torch.float64)  # (2^M, M)
-        self.log_law = torch.tensor(probabilities).log()
-
-    def rest(self, x, t):
-        known = self.known(x, t).double()
-        mean = torch.softmax(self.log_law + known @ self.states.T, dim=1) @ self.states
-        return (torch.atanh(mean.clamp(-1 + 1e-12, 1 - 1e-12)) - known).float()
 
 
 def small_model(scale=0.8, n_spins=4, seed=3):
@@ -160,7 +111,7 @@ def test_the_loss_is_the_log_likelihood(seed):
     """
     truth, q = small_model(), small_model(seed=seed)
     rng = np.random.default_rng(0)
-    network = Exact(q)
+    network = ExactField(q)
     states, p = exact.configurations(truth.n_spins), exact.probabilities(truth)
     spins = states[rng.choice(len(p), 200_000, p=p)]
     with torch.no_grad():
@@ -178,7 +129,7 @@ def test_the_loss_is_the_log_likelihood(seed):
 
 
 @pytest.mark.parametrize(
-    "network", [denoisers.MeanField(6), Exact(small_model(n_spins=6))], ids=["mean field", "exact"]
+    "network", [denoisers.MeanField(6), ExactField(small_model(n_spins=6))], ids=["mean field", "exact"]
 )
 def test_noise_and_guess_are_two_names_of_one_thing(network):
     x, t = batch(np.random.default_rng(0), 6, 1000)
@@ -187,14 +138,6 @@ def test_noise_and_guess_are_two_names_of_one_thing(network):
         clean = (x - (1 - kept).sqrt() * network(x, t)) / kept.sqrt()
         wide = t < 900  # nothing is left of the signal beyond, and the division loses all digits
         torch.testing.assert_close(clean[wide].float(), network.guess(x, t)[wide], atol=2e-4, rtol=0)
-
-
-def true_mean_field(model, n_layers):
-    network = denoisers.MeanField(model.n_spins, n_layers=n_layers)
-    with torch.no_grad():
-        network.fields.copy_(torch.tensor(model.fields.copy()))
-        network.weights.copy_(torch.tensor(model.couplings.copy()))
-    return network
 
 
 def test_mean_field_with_the_true_parameters_solves_the_tap_equations():
@@ -206,7 +149,7 @@ def test_mean_field_with_the_true_parameters_solves_the_tap_equations():
     for scale in (0.4, 0.2):
         base = small_model(1.0, n_spins=6)
         model = ising.IsingModel(base.fields, scale * base.couplings)
-        network, best = true_mean_field(model, 30), Exact(model)
+        network, best = mean_field(model, 30), ExactField(model)
         t = torch.tensor([200, 300, 400] * 200)
         x = torch.tensor(np.random.default_rng(1).normal(size=(600, 6)), dtype=torch.float32)
         with torch.no_grad():
@@ -220,11 +163,9 @@ def test_training_the_mean_field_finds_the_maximum_of_the_likelihood():
     truth = ising.gaussian(8, 0.5, 0.5, rng=np.random.default_rng(1))
     spins = exact.sample(truth, 4000, rng=np.random.default_rng(2))
     schedule = ddpm.NoiseSchedule.linear(1000)
-    steps = ddpm.train(
-        denoisers.MeanField(8), schedule, spins, n_iterations=2000, rng=np.random.default_rng(3)
-    )
-    step = deque(steps, maxlen=1).pop()
-    found = step.denoiser.model().to_vector()
+    network, rng = denoisers.MeanField(8), np.random.default_rng(3)
+    deque(ddpm.train(network, schedule, spins, n_iterations=2000, rng=rng), maxlen=0)
+    found = network.model().to_vector()
     best = estimators.maximum_likelihood(spins).model.to_vector()
     statistical = np.sqrt(np.mean((best - truth.to_vector()) ** 2))
     assert np.sqrt(np.mean((found - best) ** 2)) < statistical  # 0.7 of it: the noise of the updates
@@ -238,21 +179,19 @@ def test_a_small_perceptron_learns_couplings_too():
     truth = small_model(1.5, n_spins=6)
     spins = exact.sample(truth, 8000, rng=np.random.default_rng(2))
     schedule = ddpm.NoiseSchedule.linear(1000)
-    start = denoisers.LogitMLP(6, rng=np.random.default_rng(0), n_hidden=64)
-    steps = ddpm.train(start, schedule, spins, n_iterations=1500, rng=np.random.default_rng(3))
-    step = deque(steps, maxlen=1).pop()
+    mine = denoisers.LogitMLP(6, rng=np.random.default_rng(0), n_hidden=64)
+    deque(ddpm.train(mine, schedule, spins, n_iterations=1500, rng=np.random.default_rng(3)), maxlen=0)
     fresh = exact.sample(truth, 40_000, rng=np.random.default_rng(4))
     alone = ising.IsingModel(np.arctanh(fresh.mean(0)), np.zeros((6, 6)))
     with torch.no_grad():
-        clean, x, t = noised(fresh, start, np.random.default_rng(5))
-        learned, independent, best = (
-            network.loss(clean, x, t).item() for network in (step.denoiser, Exact(alone), Exact(truth))
-        )
+        clean, x, t = noised(fresh, mine, np.random.default_rng(5))
+        rivals = mine, ExactField(alone), ExactField(truth)
+        learned, independent, best = (network.loss(clean, x, t).item() for network in rivals)
     assert best < learned < best + 0.25 * (independent - best)
 
 
 def test_field_denoisers_by_the_numbers():
-    """1,648 numbers for 40 spins; all in float32, and for the schedule they were made for."""
+    """1,648 numbers for 40 spins, and for the schedule they were made for."""
     network, rng = denoisers.MeanField(40), np.random.default_rng(0)
     assert sum(p.numel() for p in network.parameters()) == 1648
     assert network.couplings().diagonal().abs().max() == 0
@@ -265,5 +204,3 @@ def test_field_denoisers_by_the_numbers():
     for other in (ddpm.NoiseSchedule.cosine(1000), ddpm.NoiseSchedule.linear(500)):
         with pytest.raises(ValueError, match=r"schedule must be NoiseSchedule.linear\(1000\)"):
             ddpm.sample(network, other, 3, rng=rng)
-    with pytest.raises(ValueError, match="precision must be float32"):
-        ddpm.sample(network, ddpm.NoiseSchedule.linear(1000), 3, rng=rng, precision="bfloat16")

@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ising_lib import discrete, erasure, estimators, exact, ising
+from ising_lib import discrete, estimators, exact, ising
 
 FALSE_ALARM = 1e-4
-
-
-def total_variation(spins, law):
-    """½ Σ |frequency − probability| over all 2^M configurations."""
-    counts = np.bincount(exact.index(spins), minlength=law.size)
-    return np.abs(counts / len(spins) - law).sum() / 2
 
 
 @pytest.mark.parametrize("loss", ["logistic", "screening"])
@@ -44,8 +38,8 @@ def test_samples_follow_the_data_that_it_learned_from(n_cycles, rng):
     spins = discrete.sample(model, 40_000, rng)
     shuffled = rng.permuted(spins, axis=0)
     # 64 frequencies of 40,000 draws: ½ Σ √(2 p/(π N)) ≤ 0.016 by noise alone, twice, for fit and for samples
-    assert total_variation(spins, law) < 0.035
-    assert total_variation(shuffled, law) > 0.15
+    assert exact.total_variation(exact.frequencies(spins), law) < 0.035
+    assert exact.total_variation(exact.frequencies(shuffled), law) > 0.15
 
 
 def test_the_likelihood_of_one_cycle_is_normalised_and_its_samples_have_it(rng):
@@ -79,26 +73,3 @@ def test_the_first_visit_is_a_regression_of_pseudolikelihood(rng):
     assert model.weights[0, 0, 1] == pytest.approx(rival.couplings[0, 1], abs=0.02)
     assert not np.tril(model.weights[-1]).any()
     assert np.abs(model.weights[1, 1, 0]) < np.abs(model.weights[0, 1, 0]) < np.abs(model.weights[0, 0, 1])
-
-
-def test_equal_streams_give_equal_samples(rng):
-    spins = exact.sample(ising.gaussian(4, rng=rng), 100, rng=rng)
-    first, second = (
-        discrete.sample(discrete.fit(spins, 2, np.random.default_rng(1)), 50, np.random.default_rng(2))
-        for _ in range(2)
-    )
-    np.testing.assert_array_equal(first, second)
-    assert first.dtype == np.int8
-    assert set(np.unique(first)) <= {-1, 1}
-
-
-def test_what_it_refuses(rng):
-    spins = rng.choice([-1, 1], (50, 3))
-    model = discrete.fit(spins, 2, rng)
-    with pytest.raises(ValueError, match="number of cycles must be from 1 to 1, got 2"):
-        discrete.log_likelihood(model, spins)
-    with pytest.raises(ValueError, match="loss must be one of 'logistic', 'screening', got 'square'"):
-        discrete.fit(spins, 1, rng, loss="square")
-    spins[:, 2] = spins[:, 0]
-    with pytest.raises(erasure.NotConverged, match="use a ridge above 0"):
-        discrete.fit(spins, 1, rng, ridge=0.0)

@@ -18,14 +18,6 @@ def test_energy_is_minus_fields_minus_pairs(rng):
     np.testing.assert_allclose(ising.energy(model, spins), expected, rtol=0, atol=1e-13)
 
 
-def test_flipping_every_spin_reverses_the_field_energy_alone(rng):
-    """Pairs are even under σ → −σ, fields are odd."""
-    model = ising.gaussian(7, rng=rng)
-    spins = rng.choice([-1, 1], (50, 7))
-    difference = ising.energy(model, -spins) - ising.energy(model, spins)
-    np.testing.assert_allclose(difference, 2 * spins @ model.fields, rtol=0, atol=1e-13)
-
-
 @pytest.mark.parametrize(("coupling_scale", "field_scale"), [(0.5, 0.25), (0.25, 2.0)])
 def test_parameters_scatter_with_variance_g_squared_over_m(coupling_scale, field_scale, rng):
     """Σ x² / (g²/M) of n normal numbers follows χ² with n degrees of freedom; no g here is 1."""
@@ -41,30 +33,9 @@ def test_parameters_scatter_with_variance_g_squared_over_m(coupling_scale, field
         assert abs(values.mean()) < limit
 
 
-def test_a_scale_of_zero_switches_parameters_off(rng):
-    """The thesis infers with couplings alone in Fig. 14 b."""
-    assert not ising.gaussian(6, 1.0, 0.0, rng=rng).fields.any()
-    assert not ising.gaussian(6, 0.0, 1.0, rng=rng).couplings.any()
-
-
-def test_equal_streams_draw_equal_instances():
-    first, second, third = (ising.gaussian(6, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first.to_vector(), second.to_vector())
-    assert not np.array_equal(first.to_vector(), third.to_vector())
-
-
 def test_vector_holds_fields_then_couplings_row_by_row():
-    couplings = np.array([[0, 4, 5], [4, 0, 6], [5, 6, 0]])
-    model = ising.IsingModel([1, 2, 3], couplings)
+    model = ising.IsingModel([1, 2, 3], [[0, 4, 5], [4, 0, 6], [5, 6, 0]])
     np.testing.assert_array_equal(model.to_vector(), [1, 2, 3, 4, 5, 6])
-
-
-@pytest.mark.parametrize("n_spins", [1, 2, 9])
-def test_vector_round_trip(n_spins, rng):
-    model = ising.gaussian(n_spins, rng=rng)
-    back = ising.IsingModel.from_vector(model.to_vector(), n_spins)
-    np.testing.assert_array_equal(back.fields, model.fields)
-    np.testing.assert_array_equal(back.couplings, model.couplings)
 
 
 def test_temperature_scales_every_parameter(rng):

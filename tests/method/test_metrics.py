@@ -8,20 +8,6 @@ from ising_lib import exact, imputation, ising, metrics
 ROUNDING = 1e-13  # a few hundred terms of order 1 in double precision
 
 
-@pytest.fixture
-def pair():
-    """Two models of three spins that differ by Δh = (0.1, 0, −0.2) and ΔJ₁₂, ΔJ₁₃, ΔJ₂₃ = (0.3, 0, −0.1)."""
-    truth = ising.IsingModel([0.5, -0.5, 0.0], [[0, 1, 2], [1, 0, -1], [2, -1, 0]])
-    model = ising.IsingModel([0.6, -0.5, -0.2], [[0, 1.3, 2], [1.3, 0, -1.1], [2, -1.1, 0]])
-    return model, truth
-
-
-def test_errors_by_hand(pair):
-    """(0.01 + 0.04 + 0.09 + 0.01) / 3 = 0.05: each coupling once, divided by M  (Eq. 23)."""
-    assert metrics.thesis_mse(*pair) == pytest.approx(0.05, rel=ROUNDING)
-    assert metrics.thesis_mse(pair[0], pair[0]) == 0
-
-
 def test_recovery_by_a_confusion_matrix():
     """Of 8 missing spins: 2 spikes found, 1 missed, 2 invented, 3 silences right; the known never count."""
     true = np.array([[1, 1, 1, -1, -1], [-1, -1, -1, 1, 1]])
@@ -44,14 +30,6 @@ def test_nearest_distance_by_comparing_all_pairs(n_samples, rng):
     distance = metrics.nearest_distance(spins, reference)
     np.testing.assert_array_equal(distance, expected)
     assert np.issubdtype(distance.dtype, np.integer)
-
-
-def test_a_copy_is_at_distance_zero_and_the_opposite_at_m():
-    spins = np.array([[1, -1, 1, 1]])
-    assert metrics.nearest_distance(spins, spins) == 0
-    assert metrics.nearest_distance(-spins, spins) == 4
-    with pytest.raises(ValueError, match="spins must have 4 columns"):
-        metrics.nearest_distance(spins[:, :3], spins)
 
 
 def test_log_pseudolikelihood_is_made_of_enumerated_conditionals(rng):
