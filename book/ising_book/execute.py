@@ -69,16 +69,12 @@ def parameters(name):
 
 
 def plan(name, values=None):
-    """The configs of all runs that a notebook needs; none of them is computed.
+    """The configs of all runs that a notebook needs, with those that they need before them; none is computed.
 
     Its cell tagged "runs" makes them from the parameters; these two cells are executed here.
 
     Args:
-        name: of the notebook.
-        values: parameters other than the notebook's own.
-
-    Returns:
-        list: of ``worlds``, with those of the runs that they need before them; empty without such a cell.
+        name, values: of the notebook, and parameters other than its own.
     """
     namespace = parameters(name) | (values or {})
     for cell in source(name).cells:
@@ -88,16 +84,12 @@ def plan(name, values=None):
 
 
 def execute(name, output, values=None, *, progress=True):
-    """Run a notebook and write the executed one; nothing is written when a cell fails.
+    """Run a notebook, write the executed one, and return it; nothing is written when a cell fails.
 
     Args:
-        name: of the notebook, e.g. "fig08_inference_quality".
-        output: path of the executed notebook.
+        name, output: of the notebook, e.g. "fig08_inference_quality"; path of the executed one.
         values: parameters other than the notebook's own.
         progress: show papermill's bar on standard error.
-
-    Returns:
-        nbformat.NotebookNode: the executed notebook.
     """
     output = Path(output)
     if output.is_dir():
@@ -117,11 +109,7 @@ def execute(name, output, values=None, *, progress=True):
 
 
 def require_loopback():
-    """Jupyter reaches its kernels over 127.0.0.1, and would wait a minute before it says that it cannot.
-
-    Raises:
-        RuntimeError: this machine does not let it.
-    """
+    """Raise a RuntimeError where Jupyter cannot reach its kernels over 127.0.0.1: it would wait a minute."""
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
             socket.create_connection(server.getsockname(), timeout=5).close()
@@ -164,34 +152,6 @@ def write_page(notebook, path):
 
 _ALONE = """{%- extends 'basic/index.html.j2' -%}
 {% block input_group %}<details><summary>code</summary>{{ super() }}</details>{% endblock %}"""
-_FRAME = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{{ title }}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 58rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fff }
-img { max-width: 100% }
-table { border-collapse: collapse; display: block; overflow-x: auto }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ccc }
-th:first-child, td:first-child { text-align: left }
-pre { background: #f4f4f4; padding: .7rem; overflow-x: auto }
-summary { color: #767676; font-size: .8rem }
-</style>
-</head>
-<body>
-<h1>{{ title }}</h1>
-{{ body }}
-<h2>Repeat it</h2>
-<pre>{{ commands }}</pre>
-<p>{{ made }}</p>
-</body>
-</html>
-"""
 
 
 def alone(notebook, title, commands, made):
@@ -203,9 +163,6 @@ def alone(notebook, title, commands, made):
     Args:
         notebook: what it displays as HTML is taken as it is, so that the notebook escapes it.
         title, commands, made: texts, which are escaped here.
-
-    Returns:
-        str: HTML.
     """
     exporter = nbconvert.HTMLExporter(
         raw_template=_ALONE, exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True
@@ -215,7 +172,8 @@ def alone(notebook, title, commands, made):
     shown = [both for both in tags if not both[1] & {"parameters", "injected-parameters", "apart"}]
     notebook.cells = [cell for cell, own in sorted(shown, key=lambda both: "first" not in both[1])]
     body, _ = exporter.from_notebook_node(notebook)
-    frame = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(_FRAME)
+    texts = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    frame = texts.from_string(Path(__file__).with_name("alone.html").read_text())
     return frame.render(title=title, body=markupsafe.Markup(body), commands=commands, made=made)  # noqa: S704
 
 
@@ -291,23 +249,14 @@ def write_claims():
 
 
 def render():
-    """Render the book with warnings as errors, mathematics and all without a network.
-
-    Returns:
-        pathlib.Path: the page to open.
+    """Render the book with warnings as errors, mathematics and all without a network: the page to open.
 
     Raises:
         RuntimeError: Jupyter Book reported warnings or errors; it has printed them.
     """
-    command = [
-        str(Path(sys.executable).with_name("jupyter-book")),
-        "build",
-        "-W",
-        "--keep-going",
-        "--all",
-        "--quiet",
-    ]
-    if subprocess.run([*command, str(ROOT)], stdout=subprocess.DEVNULL).returncode:  # noqa: S603
+    program = str(Path(sys.executable).with_name("jupyter-book"))
+    command = [program, "build", "-W", "--keep-going", "--all", "--quiet", str(ROOT)]
+    if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:  # noqa: S603
         raise RuntimeError("the book was not rendered; Jupyter Book's warnings are above")
     html = ROOT / "_build" / "html"
     # copied afterwards: Jupyter Book would load every script that it finds in a static folder

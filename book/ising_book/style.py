@@ -10,6 +10,7 @@ import html
 import io
 import json
 import re
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -36,6 +37,7 @@ _LOOKS = {  # role: colour, line, marker
     "denoiser": ("#7B61C9", (0, (6, 2)), "X"),
     "discrete": ("#6B7F00", (0, (3, 1, 1, 1)), "p"),
 }
+_PLAYER = Path(__file__).with_name("player.html").read_text().rstrip()
 COLOURS, LINES, MARKERS = ({role: look[n] for role, look in _LOOKS.items()} for n in range(3))
 
 
@@ -200,37 +202,6 @@ def _inline(fig):
     found = re.sub(r"(?<![\d(])(\d+\.\d\d)\d+", r"\1", found)  # coordinates: hundredths of a point do
     head, rest = found.split(">", 1)
     return re.sub(r' (width|height)="[^"]*"', "", head) + ' fill="currentColor" width="100%">' + rest
-
-
-_PLAYER = """<div class="player" id="NAME" style="max-width: 720px">
-<div role="img" aria-label="ALT">FIRST</div>
-<div style="display: flex; gap: .8em; align-items: center; flex-wrap: wrap">
-<button type="button" aria-label="play or pause" style="min-width: 2.6em; min-height: 2.2em">▶</button>
-<input type="range" min="0" max="LAST" value="0" aria-label="picture" style="flex: 1 1 10em">
-<output style="min-width: 11em">CAPTION</output>
-</div>
-<script>{
-const [frames, captions] = DATA;
-const box = document.getElementById("NAME"), picture = box.firstElementChild;
-const button = box.querySelector("button"), slider = box.querySelector("input");
-let timer = null;
-const show = n => {
-  slider.value = n;
-  slider.setAttribute("aria-valuetext", captions[n]);
-  box.querySelector("output").textContent = captions[n];
-  picture.innerHTML = frames[n];
-};
-const stop = () => { clearInterval(timer); timer = null; button.textContent = "▶"; };
-slider.addEventListener("input", () => { stop(); show(+slider.value); });
-button.addEventListener("click", () => {
-  if (timer) return stop();
-  const next = n => n < LAST ? show(n + 1) : stop();
-  if (+slider.value === LAST) show(0);
-  button.textContent = "❚❚";
-  timer = setInterval(() => next(+slider.value), 1000 * SECONDS);
-});
-}</script>
-</div>"""
 
 
 def fields_and_couplings(ax, truth, inferred, n_spins, role, limit, note=""):
