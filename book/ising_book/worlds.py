@@ -67,24 +67,16 @@ class World:
 class Training:
     """How the diffusion model is trained, watched and sampled; what the thesis leaves open is chosen here.
 
-    Args:
-        n_iterations: updates, the longest training.
-        n_checkpoints: how many checkpoints, evenly spaced on a logarithmic scale, the end included.
-        n_monitor: samples drawn at each checkpoint, for Var E and for the error curve.
-        n_augmented: samples drawn at the stopping point, for the final inference.
-        stop: end the training at the stopping point instead of going on to n_iterations.
-        n_noise_levels: T of the linear schedule.
-        n_sampling_steps: of these T, steps taken when sampling.
-        batch_size, learning_rate, average, precision, device: as in ``ddpm.train``.
+    ``batch_size``, ``learning_rate``, ``average``, ``precision`` and ``device`` are as in ``ddpm.train``.
     """
 
-    n_iterations: int = 16_000
-    n_checkpoints: int = 13
-    n_monitor: int = 10_000
-    n_augmented: int = 100_000
-    stop: bool = False
-    n_noise_levels: int = 1000
-    n_sampling_steps: int = 30
+    n_iterations: int = 16_000  #: updates, the longest training
+    n_checkpoints: int = 13  #: evenly spaced on a logarithmic scale, the end included
+    n_monitor: int = 10_000  #: samples drawn at each checkpoint, for Var E and for the error curve
+    n_augmented: int = 100_000  #: samples drawn at the stopping point, for the final inference
+    stop: bool = False  #: end the training at the stopping point instead of going on to n_iterations
+    n_noise_levels: int = 1000  #: T of the linear schedule
+    n_sampling_steps: int = 30  #: of these T, steps taken when sampling
     batch_size: int = 256
     learning_rate: float = 5e-4
     average: float = 0.999
@@ -97,20 +89,13 @@ class Training:
 
 @dataclass(frozen=True)
 class KnownTruth(World):
-    """A model drawn at random, and samples of it: equal for all worlds with the same numbers.
+    """A model drawn at random, and samples of it: equal for all worlds with the same numbers."""
 
-    Args:
-        n_spins: M.
-        n_observed: N, and as many test samples.
-        coupling_scale, field_scale: g of the couplings and of the fields.
-        seed: of everything; another seed is another truth, other samples, another training.
-    """
-
-    n_spins: int = 40
-    n_observed: int = 4000
-    coupling_scale: float = 1.0
-    field_scale: float = 1.0
-    seed: int = 0
+    n_spins: int = 40  #: M
+    n_observed: int = 4000  #: N, and as many test samples
+    coupling_scale: float = 1.0  #: g of the couplings
+    field_scale: float = 1.0  #: g of the fields
+    seed: int = 0  #: of everything; another seed is another truth, other samples, another training
 
 
 @dataclass(frozen=True)
@@ -128,15 +113,12 @@ class Augmentation(KnownTruth):
 
 @dataclass(frozen=True)
 class HeldOut(Augmentation):
-    """As ``Augmentation``, where nobody has test samples: some of the N observed ones take their place.
-
-    Beyond the thesis.  ``held_out`` is the share of them that the diffusion model does not see.
-    """
+    """As ``Augmentation``, where nobody has test samples: some of the N observed ones take their place."""
 
     experiment = "held_out"
     version = 1
 
-    held_out: float = 0.2
+    held_out: float = 0.2  #: the share of them that the diffusion model does not see
 
     def __post_init__(self):
         super().__post_init__()
@@ -157,15 +139,14 @@ class Firmness(Augmentation):
     """As ``Augmentation`` under other choices of what the thesis leaves open, judged by two draws.
 
     Each checkpoint draws twice: whoever chooses a checkpoint by one draw scores it by the other.  The
-    checkpoints are the last, half of its updates, and so on; n_checkpoints counts for nothing.  ``drawn`` as
-    in ``Rivals``; ``epsilons`` are values of ε to fit at, besides the automatic one.
+    checkpoints are the last, half of its updates, and so on; n_checkpoints counts for nothing.
     """
 
     experiment = "firmness"
     version = 1
 
-    drawn: str = "equilibrium"
-    epsilons: tuple = (0.7, 0.9)
+    drawn: str = "equilibrium"  #: or "pool", as in ``Rivals``
+    epsilons: tuple = (0.7, 0.9)  #: to fit at, besides the automatic one
 
 
 @dataclass(frozen=True)
@@ -187,23 +168,15 @@ class Retina(World):
 
 @dataclass(frozen=True)
 class RetinaFirmness(Retina):
-    """As ``Retina`` under other choices: looked at from the beginning, filled in from several draws.
-
-    Args:
-        split_by: training and test samples share no "bins", no "repeats" or no "frames" of the film.
-        first_checkpoint: updates before the first look.
-        n_draws: times that the samples are drawn to fit to, at a fourth of the updates and at the end.
-        epsilon: the fixed ε, beside the automatic one.
-        missing_counts: numbers of missing neurons.
-    """
+    """As ``Retina`` under other choices: checked from the beginning on, filled in from several draws."""
 
     experiment = "retina_firmness"
     version = 1
 
-    split_by: str = "bins"
-    first_checkpoint: int = 25
-    n_draws: int = 5
-    epsilon: float = 0.9
+    split_by: str = "bins"  #: training and test samples share no "bins", "repeats" or "frames" of the film
+    first_checkpoint: int = 25  #: updates before it
+    n_draws: int = 5  #: of samples to fit to, at a fourth of the updates and at the end
+    epsilon: float = 0.9  #: the fixed ε, beside the automatic one
     missing_counts: tuple = (2, 5, 8, 11, 14, 17, 20)
 
 
@@ -211,15 +184,14 @@ class RetinaFirmness(Retina):
 class FairRetina(Retina):
     """Missing neurons of the recording filled in by the models of a ``Retina`` run and by their rivals.
 
-    Extends thesis Fig. 14.  ``missing_counts`` are numbers of missing neurons, at most 20, since these are
-    summed over exactly; ``ridge`` is the penalty of the pseudolikelihood.
+    Extends thesis Fig. 14.
     """
 
     experiment = "fair_retina"
     version = 1
 
-    missing_counts: tuple = (2, 5, 8, 11, 14, 17, 20)
-    ridge: float = 0.01
+    missing_counts: tuple = (2, 5, 8, 11, 14, 17, 20)  #: at most 20: they are summed over exactly
+    ridge: float = 0.01  #: of the pseudolikelihood
 
     def retina(self):
         """The world of the run whose models these are."""
@@ -230,20 +202,15 @@ class FairRetina(Retina):
 class Rivals(KnownTruth):
     """The same samples given to every method: who comes nearest to the truth?
 
-    Beyond the thesis.
-
-    Args:
-        drawn: "equilibrium", by Monte Carlo, or "pool": drawn with Boltzmann weights from 30 N uniform
-            configurations, as in the published code of the Erasure Machine.
-        denoiser: name in ``denoisers`` of the one that makes the augmented samples, trained at its own rate.
-        n_iterations, n_augmented, n_sampling_steps: of that diffusion model, of ``N_NOISE_LEVELS``.
+    ``drawn`` is "equilibrium", by Monte Carlo, or "pool": drawn with Boltzmann weights from 30 N uniform
+    configurations, as in the published code of the Erasure Machine.
     """
 
     experiment = "rivals"
     version = 1
 
     drawn: str = "equilibrium"
-    denoiser: str = "MeanField"
+    denoiser: str = "MeanField"  #: in ``denoisers``: makes the augmented samples, trained at its own rate
     n_iterations: int = 6000
     n_augmented: int = 100_000
     n_sampling_steps: int = 50
@@ -253,7 +220,7 @@ class Rivals(KnownTruth):
 class Corrected(KnownTruth):
     """The Erasure Machine with moments to first order and with those of TAP, on the same samples.
 
-    Beyond the thesis.  ``epsilons`` are the values of ε to fit at, besides the automatic one.
+    ``epsilons`` are the values of ε to fit at, besides the automatic one.
     """
 
     experiment = "corrected"
@@ -264,13 +231,9 @@ class Corrected(KnownTruth):
 
 @dataclass(frozen=True)
 class Kinetic(KnownTruth):
-    """Spins that move: pairs (σ(t), σ(t+1)) of a kinetic Ising model, given to every method.
+    """Spins that move: ``n_observed`` pairs (σ(t), σ(t+1)) of one trajectory, given to every method.
 
-    Beyond the thesis, which names it as future work.  The truth has couplings in both directions.
-
-    Args:
-        n_observed: pairs, of one trajectory.
-        n_iterations, n_augmented, n_sampling_steps: of the mean-field denoiser on pairs, ``N_NOISE_LEVELS``.
+    The truth is a kinetic Ising model, with couplings in both directions.
     """
 
     experiment = "kinetic"
@@ -283,15 +246,7 @@ class Kinetic(KnownTruth):
 
 @dataclass(frozen=True)
 class RetinaDenoised(World):
-    """The recording, and samples of a mean-field denoiser trained on it: which is better to infer from?
-
-    Beyond the thesis.
-
-    Args:
-        n_spins, n_observed, n_test, seed: as of ``Retina``, and the same samples.
-        n_iterations, n_augmented, n_sampling_steps: of the mean-field denoiser, ``N_NOISE_LEVELS``.
-        missing_counts: numbers of missing neurons.
-    """
+    """The samples of ``Retina``, and those of a mean-field denoiser: which are better to infer from?"""
 
     experiment = "retina_denoised"
     version = 1
@@ -308,34 +263,25 @@ class RetinaDenoised(World):
 
 @dataclass(frozen=True)
 class RetinaInTime(World):
-    """The recording in time order: how well is the next bin predicted from the last?
-
-    Args:
-        n_spins: the most active neurons.
-        n_repeats: whole repeats to fit to, and as many others to score; ``seed`` draws both.
-    """
+    """The recording in time order: how well is the next bin predicted from the last?"""
 
     experiment = "retina_in_time"
     version = 1
 
     n_spins: int = 40
-    n_repeats: int = 20
+    n_repeats: int = 20  #: whole repeats to fit to, and as many others to score; ``seed`` draws both
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Discrete(KnownTruth):
-    """Diffusion that redraws spins, on the same samples as the diffusion of analog bits.
-
-    Beyond the thesis.  ``cycles`` are numbers of cycles of the noise, each of a model of its own;
-    ``n_augmented`` samples are drawn from each.
-    """
+    """Diffusion that redraws spins, on the same samples as the diffusion of analog bits."""
 
     experiment = "discrete"
     version = 1
 
-    cycles: tuple = (1, 4)
-    n_augmented: int = 100_000
+    cycles: tuple = (1, 4)  #: numbers of cycles of the noise, each of a model of its own
+    n_augmented: int = 100_000  #: samples drawn from each
 
 
 _KNOWN = Augmentation, HeldOut, Firmness, Rivals, Corrected, Discrete, Kinetic
@@ -349,16 +295,13 @@ def stream(seed, name):
 
 
 def from_parameters(kind, parameters, **changes):
-    """One world for each of the seeds, from the parameters of a notebook.
+    """The list of one world for each of the seeds, from the parameters of a notebook.
 
     Args:
         kind: one of ``KINDS``.
         parameters: {name: value}, e.g. ``globals()`` of the notebook: ``seeds``, and any fields of the kind
             and of its Training by their names; whatever else it holds is ignored.
         changes: parameters that have other values here.
-
-    Returns:
-        list: of worlds, in the order of the seeds.
     """
     parameters = {**parameters, **changes}
     own, training = (
