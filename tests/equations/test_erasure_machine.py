@@ -335,14 +335,15 @@ def test_eq_e5_bias_for_small_epsilon_is_the_second_order_term(model):
     assert errors[1] < 0.2
 
 
-def test_eq_e12_automatic_epsilon_maximises_the_mean_energy(data):
+def test_eq_e12_automatic_epsilon_maximises_the_mean_energy(rng):
     """No ε of a grid gives the data a higher mean energy, −w(ε)·⟨O⟩_f, than the one chosen."""
-    chosen = erasure.fit(data, "auto")
-    mean = features(data).mean(0)
-    assert chosen.mean_energy == pytest.approx(-chosen.model.to_vector() @ mean, abs=ROUNDING)
-    grid = [-erasure.fit(data, e).model.to_vector() @ mean for e in np.arange(0.1, 0.96, 0.05)]
-    # the search stops at a step of 0.01 in ε, where the top is flat: a thousandth of the range at most
-    assert chosen.mean_energy >= max(grid) - 1e-3 * np.ptp(grid)
+    for _ in range(3):  # for one truth, the first ε that is tried may happen to be the best
+        data = exact.sample(ising.gaussian(M, 1.5, 1.5, rng=rng), 150, rng=rng)
+        chosen, mean = erasure.fit(data, "auto"), features(data).mean(0)
+        assert chosen.mean_energy == pytest.approx(-chosen.model.to_vector() @ mean, abs=ROUNDING)
+        grid = [-erasure.fit(data, e).model.to_vector() @ mean for e in np.arange(0.1, 0.96, 0.05)]
+        # the search stops at a step of 0.01 in ε, where the top is flat: a thousandth of the range at most
+        assert chosen.mean_energy >= max(grid) - 1e-3 * np.ptp(grid)
 
 
 def test_eq_e13_energies_and_moments_as_matrix_products(model, data, rng):
