@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Figure 1: the pipeline
 #
-# **Claim.** *A diffusion model turns few observed samples into many new ones, and the Erasure Machine infers
-# the couplings from those.* {verdict}`1`
+# **The thesis claims:** *A diffusion model turns few observed samples into many new ones, and from those the
+# Erasure Machine infers better couplings.* {cite}`lim2024thesis` {verdict}`1`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
@@ -128,8 +128,8 @@ plt.show()
 #
 # ## What to see
 #
-# The thesis draws this as a diagram, without data {cite}`lim2024thesis`. Here every box holds what one run with the
-# thesis's sizes really computed; the numbers are means over three such runs, with the smallest and the largest.
+# **The thesis** draws this as a diagram, without data. Here every box holds what one run with the thesis's sizes
+# computed; the numbers are means over three such runs, with the smallest and the largest in brackets.
 #
 # **Few become many.** Each observed sample stands for {glue:text}`fig01_times:s` augmented ones. They are no
 # copies: {glue:text}`fig01_copies:s`% of them equal an observed sample, and on average
@@ -141,9 +141,9 @@ plt.show()
 # {glue:text}`fig01_augmented:s` with the augmented samples and {glue:text}`fig01_observed:s` with the observed ones,
 # a ratio of {glue:text}`fig01_ratio:s`. Augmentation lowers it in {glue:text}`fig01_better:s` seeds.
 #
-# **No arrow leads back to the truth.** Once the observed samples are drawn, nothing new about the truth enters. What
-# the network adds is an assumption: that the distribution of the spins is smooth, in the way a network of this kind
-# finds easy to learn. [Figure 2](fig02_missing_points.ipynb) shows what that does to a distribution that can be
+# **No arrow leads back to the truth.** Once the observed samples are drawn, nothing new about the truth comes in. What
+# the network adds is an assumption: that the distribution of the spins is smooth, in a way that such a network learns
+# easily. [Figure 2](fig02_missing_points.ipynb) shows what that does to a distribution that can be
 # written out.
 #
 # ## How it is computed
@@ -181,14 +181,23 @@ for name, spins in samples.items():
 print(f"augmented / observed: {mse['augmented'] / mse['observed']:.1f}")
 
 # %% [markdown]
-# What this cell prints is live. All other numbers on the page are those of the stored runs, which do the same with
-# the thesis's sizes ($M = 40$, $N = 4{,}000$, 100,000 augmented samples) and its network, with checkpoints and a
-# stopping rule. Each took {glue:text}`fig01_minutes:s` minutes on one core. These functions computed them:
+# What this cell prints is live. All other numbers on the page come from stored runs with the thesis's sizes and its
+# network, with checkpoints and a stopping rule. Each took {glue:text}`fig01_minutes:s` minutes on one core. These
+# functions computed them:
 
 # %% tags=["remove-input", "hide-output"]
 source(walk.pipeline, walk.checkpoints, walk.augment)
 
 # %% [markdown]
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | The order of the steps: observed samples, diffusion model, augmented samples, Erasure Machine. | The same. |
+# | No sizes in the diagram. | Those of [Figure 8](fig08_inference_quality.ipynb), whose runs these are; three truths. |
+# | The network of Appendix B. | The same in the stored runs; in the live cell our own mean-field denoiser, for speed. |
+# | Little on the training. | The choices listed [with Figure 7](fig07_early_stopping.ipynb). |
+#
 # ## The numbers
 #
 # Of the augmented samples a run keeps the first 10,000. Of these: the share of copies of observed samples, and the

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Figure 2: the missing points
 #
-# **Claim.** *Observed samples miss most of the configurations that are possible. A diffusion model trained on them
-# infers the distribution behind them, and its samples fill in the missing points.* The thesis measures nothing here;
-# this small system serves as a check on {verdict}`3,4,5`
+# **The thesis claims:** *Observed samples miss most of the configurations that are possible. A diffusion model trained
+# on them infers the distribution behind them, and its samples fill in the missing points.* {cite}`lim2024thesis` It
+# measures nothing here; our small system is a check on {verdict}`3,4,5`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
@@ -125,15 +125,16 @@ _ = axes[1, 1].set(xlabel="distance $D$ from the truth")
 #
 # ## What to see
 #
-# The thesis draws this as three clouds of points, without numbers {cite}`lim2024thesis`. Here the distribution is real:
-# $M = 10$ spins have $2^{10} = 1024$ configurations, each with a known probability. Means over three truths, and ranges.
+# **The thesis** draws three clouds of points, without numbers. Here the distribution is real: $M = 10$ spins have
+# $2^{10} = 1024$ configurations, each with a known probability. The numbers are means over three truths, with the
+# smallest and the largest in brackets.
 #
 # **Most points are missing.** The observed samples hit {glue:text}`fig02_seen:s` of the configurations. The others carry
 # {glue:text}`fig02_missing_truth:s`% of the true probability.
 #
 # **They are filled in, but too little.** Of the augmented samples {glue:text}`fig02_missing_augmented:s`% lie there,
-# {glue:text}`fig02_share:s`% of what is due. How much differs from seed to seed, and so does the end of the training,
-# after {glue:text}`fig02_kept:s` iterations in the order of the seeds; the stopping rule fired in
+# which is {glue:text}`fig02_share:s`% of what there should be. The amount differs from seed to seed, and so does the
+# length of the training: {glue:text}`fig02_kept:s` iterations, in the order of the seeds. The stopping rule fired in
 # {glue:text}`fig02_crossed:s`.
 #
 # **The distribution comes nearer to the truth.** The distance $D$ falls from {glue:text}`fig02_distance_observed:s` to
@@ -149,9 +150,9 @@ _ = axes[1, 1].set(xlabel="distance $D$ from the truth")
 # $\epsilon$ is shaky; from the augmented samples it chose {glue:text}`fig02_epsilons:s`.
 #
 # **But the observed samples held more than that.** Maximum likelihood, from the same samples and without a network,
-# comes to {glue:text}`fig02_distance_likelihood:s` and {glue:text}`fig02_kl_likelihood:s` nats; the Erasure Machine on
-# augmented samples beats it in {glue:text}`fig02_wins:s` seeds. So the gain is one over the method that the thesis
-# improves, not over the best use of the same samples.
+# reaches {glue:text}`fig02_distance_likelihood:s` and {glue:text}`fig02_kl_likelihood:s` nats; the Erasure Machine on
+# augmented samples beats it in {glue:text}`fig02_wins:s` seeds. So augmentation improves on the Erasure Machine, not on
+# the best use of the same samples.
 #
 # ## How it is computed
 #
@@ -184,14 +185,21 @@ for name, spins in (("observed", few), ("augmented", many)):
     print(f"inferred model {exact.total_variation(p, fit):.1f}")
 
 # %% [markdown]
-# What this cell prints is live. All other numbers come from stored runs with the thesis's network and stopping rule; the
-# sizes are our choice, since the diagram has none. Counted are the first 10,000 augmented samples, which a run keeps; the
-# models are inferred from all 100,000.
+# What this cell prints is live. All other numbers come from stored runs with the thesis's network and stopping rule. We
+# count among the first 10,000 augmented samples, which a run keeps; the models are inferred from all 100,000.
 
 # %% tags=["remove-input", "hide-output"]
 source(walk.pipeline)
 
 # %% [markdown]
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | A diagram: the true distribution, the network's, and samples of it. No sizes. | $M = 10$ spins, so that all probabilities are known; 200 observed samples; three truths. |
+# | The network of Appendix B, and the stopping rule of its Sec. 3.2. | The same, with at most 2,000 updates; the rest as [with Figure 7](fig07_early_stopping.ipynb). |
+# | No comparison. | Fresh samples, smoothed frequencies and maximum likelihood beside it. |
+#
 # ## The numbers
 
 # %% tags=["hide-cell"]

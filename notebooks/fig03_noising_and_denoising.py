@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Figure 3: noising and denoising
 #
-# **Claim.** *Noise added step by step turns spins into a normal distribution; a network that has learned to remove
-# it goes the same way back, from pure noise to spins.* The thesis measures nothing here, so there is no row for it
-# among the [claims](../book/claims.md); below is what we find.
+# **The thesis claims:** *Noise added step by step turns spins into a normal distribution; a network that has learned to
+# remove it goes the same way back, from pure noise to spins.* {cite}`lim2024thesis`
+# *No verdict: the thesis measures nothing here, so this is not among the [claims](../book/claims.md).*
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
@@ -139,8 +139,8 @@ _ = [ax.legend() for ax in axes]
 #
 # ## What to see
 #
-# The thesis shows the two directions as a diagram, without numbers {cite}`lim2024thesis`. Ours are means over seeds; the
-# smallest and the largest follow.
+# **The thesis** shows the two directions as a diagram, without numbers. Ours are means over seeds, with the smallest and
+# the largest in brackets.
 #
 # **In reverse, the signs come back the same way.** The energies of the two directions differ by
 # {glue:text}`fig03_energy_early:s` standard errors between 90° and 30° and by {glue:text}`fig03_energy_late:s` below
@@ -203,6 +203,15 @@ print(f"MSE inferred: {metrics.thesis_mse(inferred, truth):.1f}")
 source(walk.checkpoints, walk.augment)
 
 # %% [markdown]
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | A diagram, without sizes. | The runs of [Figure 8](fig08_inference_quality.ipynb), three seeds. |
+# | Noise is added until the distribution is normal. Neither the number of levels nor the schedule. | 1,000 levels on the linear schedule of Ho et al. {cite}`ho2020ddpm`. |
+# | The way back, one step per level. | 50 of the levels, evenly spaced in the angle ([why](../book/analog_bits.md)). |
+# | Nothing measured. | Size, energy and settled signs at each level, in both directions. |
+#
 # ## The numbers
 
 # %% tags=["hide-cell"]

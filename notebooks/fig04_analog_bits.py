@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Figure 4: analog bits
 #
-# **Claim.** *A diffusion model for real numbers generates spins, with no change to the model: its outputs
-# lie near −1 and +1, and a threshold at zero makes spins of them.* The thesis measures nothing here, so
-# there is no row for it among the [claims](../book/claims.md); below is what we find.
+# **The thesis claims:** *A diffusion model for real numbers generates spins, with no change to the model: its outputs
+# lie near −1 and +1, and a threshold at zero makes spins of them.* {cite}`lim2024thesis`
+# *No verdict: the thesis measures nothing here, so this is not among the [claims](../book/claims.md).*
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
@@ -100,14 +100,13 @@ _ = ax.set_yticks([1, 2, 5, 10, 20, 40], ["1", "2", "5", "10", "20", "40"])
 #
 # ## What to see
 #
-# The thesis shows this as a diagram and gives no numbers {cite}`lim2024thesis`; the method is that of
-# {cite}`chen2023analog`.
+# **The thesis** shows this as a diagram and gives no numbers; the method is that of {cite}`chen2023analog`.
 #
 # **The outputs become bits.** After {glue:text}`fig04_first_iteration:s` iterations they are real numbers without any
-# gap at zero: {glue:text}`fig04_first:s`% are doubtful. After {glue:text}`fig04_last_iteration:s` they stand in two
-# peaks, on average {glue:text}`fig04_distance:s` away from ±1, and {glue:text}`fig04_last:s`% are doubtful (mean over
-# seeds, smallest and largest). The share falls at every checkpoint in {glue:text}`fig04_falls:s` seeds. The threshold
-# alone does not make the numbers bits.
+# gap at zero: {glue:text}`fig04_first:s`% are doubtful. After {glue:text}`fig04_last_iteration:s` they form two peaks,
+# on average {glue:text}`fig04_distance:s` away from ±1, and {glue:text}`fig04_last:s`% are doubtful (mean over seeds,
+# smallest and largest). The share falls at every checkpoint in {glue:text}`fig04_falls:s` seeds. So it is the training
+# that makes bits of the numbers, not the threshold alone.
 #
 # **Some are still undecided.** A sample has 40 outputs, and one doubtful output is enough to make it doubtful: so
 # are {glue:text}`fig04_unsure:s` kept samples. This is the network's doing. At the last step the remaining noise has a
@@ -177,7 +176,13 @@ print("longer training halves the doubt or better:", bool(late < early / 2))
 source(monitors.measure)
 
 # %% [markdown]
-# The diagram has no sizes, so all of them are our choice: those of Figure 8.
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | A diagram, without sizes. | The runs of [Figure 8](fig08_inference_quality.ipynb), three seeds. |
+# | Spins are real numbers in training; a threshold makes spins of the outputs. Not where it lies. | At zero; an output of exactly zero counts as +1. |
+# | No measure of how sharp the outputs are. | The share of *doubtful* ones, within ±0.5, and the distance from ±1. |
 #
 # ## The numbers
 

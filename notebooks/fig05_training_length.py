@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Figure 5: how long to train
 #
-# **Claim.** *Trained too briefly, the diffusion model makes nearly random samples, and the couplings
+# **The thesis claims:** *Trained too briefly, the diffusion model makes nearly random samples, and the couplings
 # inferred from them are too weak. Later they are better than those inferred from the observed samples.
-# Trained too long, the model only mimics what was observed.* {verdict}`6`
+# Trained too long, the model only mimics what was observed.* {cite}`lim2024thesis` {verdict}`6`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
@@ -119,12 +119,12 @@ glue("fig05_film", film)  # also for the book's first page
 # %% [markdown]
 # ## What to see
 #
-# The thesis draws the same plot after 1,000, 16,000 and 1,000,000 iterations {cite}`lim2024thesis`: first a
-# cloud that is too flat, then one better than from the observed samples, then one that mimics them. It gives
-# no numbers. Ours are means over the seeds; the smallest and the largest follow.
+# **The thesis** draws the same plot after 1,000, 16,000 and 1,000,000 iterations: first a cloud that is too flat,
+# then one better than from the observed samples, then one that mimics them. It prints no values. Ours are means over
+# the seeds, with the smallest and the largest in brackets.
 #
-# **Too short: the couplings are too weak.** After {glue:text}`fig05_iterations_0:s` iterations the slope is
-# {glue:text}`fig05_slope_0:s`, and the slope alone makes up {glue:text}`fig05_share_0:s` of the error. The
+# **Too short: the couplings are too weak,** as in the thesis. After {glue:text}`fig05_iterations_0:s` iterations the
+# slope is {glue:text}`fig05_slope_0:s`, and the slope alone makes up {glue:text}`fig05_share_0:s` of the error. The
 # fields are learned first: their own slope is {glue:text}`fig05_h_0:s`, that of the couplings
 # {glue:text}`fig05_J_0:s`. But the early samples are not nearly random, as the thesis says. Random spins
 # would have an energy variance of {glue:text}`fig05_random_variance:s`; at the first
@@ -135,7 +135,7 @@ glue("fig05_film", film)  # also for the book's first page
 #
 # **In time: better than observed,** in {glue:text}`fig05_better:s` seeds. The lowest error, after
 # {glue:text}`fig05_best:s` iterations (in the order of the seeds), is {glue:text}`fig05_lowest:s` times that of
-# the observed samples. After {glue:text}`fig05_iterations_1:s` iterations, the thesis's second number, it is
+# the observed samples. After {glue:text}`fig05_iterations_1:s` iterations, the middle panel of the thesis, it is
 # {glue:text}`fig05_ratio_1:s` times.
 #
 # **Too long: it mimics.** After {glue:text}`fig05_iterations_2:s` iterations the ratio is
@@ -172,13 +172,18 @@ glue("fig05_film", film)  # also for the book's first page
 source(walk.pipeline)
 
 # %% [markdown]
-# - *From the thesis:* $M$, $N$, 100,000 augmented samples, the first two lengths of training.
-# - *Our choice:* $g = 1$ for fields and couplings alike; nine checkpoints, each at twice the iterations of the one
-#   before; 16 of the 1,000 noise levels when sampling; noise levels, optimiser and average of the weights as in
-#   [Figure 7](fig07_early_stopping.ipynb).
-# - *Where we stop:* at 64,000 iterations instead of 1,000,000. Each run took {glue:text}`fig05_hours:s` hours on
-#   one core, a million iterations would take more than ten times as long, and the small $D$ says that little is
-#   left to see.
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | $M = 40$, $N = 2{,}000$, 100,000 augmented samples. | The same; three seeds, each with its own truth. |
+# | 1,000, 16,000 and 1,000,000 iterations. | Nine checkpoints, each at twice the iterations of the one before, up to 64,000. |
+# | Parameters of variance $g^2/M$; no $g$ for this figure. | $g = 1$ for fields and couplings alike. |
+# | Samples by the steps of a DDPM. | 16 of the 1,000 noise levels when sampling. |
+# | Little on the training. | The rest as [with Figure 7](fig07_early_stopping.ipynb). |
+#
+# Why not a million iterations? Each run took {glue:text}`fig05_hours:s` hours on one core. A million would take more
+# than ten times as long, and the small $D$ says that little is left to see.
 #
 # ## The numbers
 #

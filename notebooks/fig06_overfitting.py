@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Figure 6: overfitting
 #
-# **Claim.** *Trained too long, the diffusion model generates samples that merely mimic the observed ones.*
-# {verdict}`6,7`
+# **The thesis claims:** *Trained too long, the diffusion model generates samples that merely mimic the observed ones.*
+# {cite}`lim2024thesis` {verdict}`6,7`
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
@@ -111,14 +111,14 @@ for panel in (axes[0, 1], axes[1, 0], axes[1, 1]):
 #
 # ## What to see
 #
-# In the thesis this figure is a sketch: dots of the augmented samples gather on those of the observed ones, without
-# numbers {cite}`lim2024thesis`. Here it is measured. Numbers are means over seeds; the smallest and the largest
-# follow, or one number per seed.
+# **The thesis** draws a sketch, without numbers: dots of the augmented samples gather on those of the observed ones.
+# Here it is measured. Numbers are means over seeds with the smallest and the largest in brackets, or one number per
+# seed.
 #
 # **Trained too long, the model copies.** After {glue:text}`fig06_last:s` iterations a share of
 # {glue:text}`fig06_copies:s` of the samples are exact copies of observed ones. A copy proves nothing by itself:
-# with strong couplings some configurations are frequent. But of fresh samples only
-# {glue:text}`fig06_true_copies:s` are copies, so there are {glue:text}`fig06_excess:s` times as many as chance
+# with strong couplings some configurations are frequent. But of fresh samples only a share of
+# {glue:text}`fig06_true_copies:s` are copies, so the model makes {glue:text}`fig06_excess:s` times as many as chance
 # explains. The mean distance to the nearest observed sample is {glue:text}`fig06_far:s` spins, against
 # {glue:text}`fig06_true_far:s` for fresh samples.
 #
@@ -141,9 +141,9 @@ for panel in (axes[0, 1], axes[1, 0], axes[1, 1]):
 # | lowest held-out loss | {glue:text}`fig06_best_unseen:s` |
 # | energy variance falls to that of test samples (the thesis's rule) | {glue:text}`fig06_fires:s` |
 #
-# The rule agrees with the held-out loss within the spacing of the checkpoints, and spares the training its worst
-# part. Both come a little late: at the lowest held-out loss the error is {glue:text}`fig06_regret_unseen:s` times its
-# lowest value. The rule keeps the first checkpoint after the crossing, here after {glue:text}`fig06_kept:s`
+# The rule agrees with the held-out loss within the spacing of the checkpoints, and avoids the worst of the
+# overfitting. Both come a little late: at the lowest held-out loss the error is {glue:text}`fig06_regret_unseen:s`
+# times its lowest value. The rule keeps the first checkpoint after the crossing, here after {glue:text}`fig06_kept:s`
 # iterations. There the error is {glue:text}`fig06_regret:s` times the lowest, and copies are
 # {glue:text}`fig06_kept_excess:s` times as frequent as among fresh samples. Checkpoints a factor of two apart are
 # coarse for this rule: where the crossing comes just after one of them, the next is far too late.
@@ -163,8 +163,13 @@ for panel in (axes[0, 1], axes[1, 0], axes[1, 1]):
 source(monitors.measure, monitors.distances, metrics.nearest_distance)
 
 # %% [markdown]
-# All sizes but $M$, $N$ and the 100,000 samples are our choice. Fresh samples are drawn on this page: as many as at
-# a checkpoint, since rare copies take many samples to count.
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | A sketch, without sizes. | The runs of [Figure 5](fig05_training_length.ipynb): $M = 40$, $N = 2{,}000$, three seeds. |
+# | The samples "mimic" the observed ones; no measure. | Distance to the nearest observed sample, copies, different samples, held-out loss. |
+# | A test set as large as the observed one, for the stopping rule. | The same; and fresh samples drawn on this page, as many as at a checkpoint, since rare copies take many samples to count. |
 #
 # ## The numbers
 #

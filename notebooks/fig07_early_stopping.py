@@ -77,13 +77,13 @@ entries = ([*one, two[1]] for one, two in zip(top, below, strict=True))
 _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 
 # %% [markdown]
-# *Top: the error (Eq. 23) of the parameters inferred from samples generated at each checkpoint. Bottom: the energy
+# Top: the error (Eq. 23) of the parameters inferred from samples generated at each checkpoint. Bottom: the energy
 # variance of the same samples. Left: one seed, as in the thesis. Right: all seeds, each relative to its own observed
-# error and test line; lines are means, bands run from the smallest to the largest.*
+# error and test line; lines are means, bands run from the smallest to the largest.
 #
 # ## What to see
 #
-# **The thesis** reports these trends: the error falls, then rises; the variance falls and meets the test line at a
+# **The thesis** reports that the error falls, then rises, and that the variance falls and meets the test line at a
 # good point to stop. It prints no values.
 #
 # **The error falls, then rises a little, as far as {glue:text}`fig07_monitor:s` samples a checkpoint can show.** At
@@ -91,10 +91,10 @@ _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 # {glue:text}`fig07_best:s` iterations, seed by seed. At the end the error is {glue:text}`fig07_rise:s` times its
 # lowest value. Two draws from one network differ by up to {glue:text}`fig07_redrawn:s`.
 #
-# **The number of samples matters more than the checkpoint.** {glue:text}`fig07_augmented:s` samples were drawn at the
-# checkpoint kept only. They have {glue:text}`fig07_ratio:s` times the observed error, well below the whole curve;
-# [Figure 8](fig08_inference_quality.ipynb) is about these. Whether a curve of so many samples would rise at all,
-# these runs cannot tell. The held-out denoising loss is lowest at the last checkpoint in {glue:text}`fig07_still:s`
+# **The number of samples matters more than the checkpoint.** Only at the checkpoint that is kept were
+# {glue:text}`fig07_augmented:s` samples drawn. They give {glue:text}`fig07_ratio:s` times the observed error, well below
+# the whole curve; [Figure 8](fig08_inference_quality.ipynb) is about these. Whether a curve of so many samples would
+# rise at all, these runs cannot tell. The held-out denoising loss is lowest at the last checkpoint in {glue:text}`fig07_still:s`
 # seeds: the network itself is not overfitted yet. In [Figure 6](fig06_overfitting.ipynb) it is.
 #
 # **The variance falls, and the rule stops in {glue:text}`fig07_crossed:s` seeds.** At the last checkpoint it is
@@ -128,16 +128,23 @@ _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 source(walk.pipeline, walk.checkpoints)
 
 # %% [markdown]
-# [Figure 8](fig08_inference_quality.ipynb) shows the rest, `augment`. **The thesis states** $M$, $N$ and the number
-# of augmented samples. **We chose:**
+# [Figure 8](fig08_inference_quality.ipynb) shows the rest, `augment`.
 #
-# - fields with $g_h = 0.2$ and couplings with $g = 1$, as the thesis states for Figure 8, whose runs these are;
-# - observed and test samples in equilibrium ({func}`ising_lib.sampling.sample`), new ones and a new truth for each
-#   seed;
-# - 1,000 noise levels on a linear schedule, Adam in batches of 256 at a rate of $5 \times 10^{-4}$, weights averaged
-#   over the last tenth of the training, at most about 1,000 updates;
-# - samples drawn in 30 of the 1,000 steps, to second order; what fewer cost is [measured](../book/benchmarks.md);
-# - training beyond the stopping point, so that the whole curve is seen. An iteration is one update of the weights.
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | $M = 40$, $N = 4{,}000$. | The same; three seeds, each with its own truth and samples. |
+# | Parameters of variance $g^2/M$; no $g$ for this figure. | $g = 1$ for couplings and $g_h = 0.2$ for fields, as for Figure 8, whose runs these are. |
+# | Samples of $p(\sigma)$; not how they are drawn. | Drawn in equilibrium ({func}`ising_lib.sampling.sample`). |
+# | A test set as large as the observed one. | The same. |
+# | The network of Appendix B, trained as a DDPM. No schedule, optimiser, batch or rate. | 1,000 noise levels on a linear schedule; Adam, batches of 256, a rate of $5 \times 10^{-4}$; weights averaged over the last tenth of the training, at most about 1,000 updates. |
+# | Samples by the steps of a DDPM. | 30 of the 1,000 steps, to second order; what fewer cost is [measured](../book/benchmarks.md). |
+# | $\alpha = 0.1$ for the Erasure Machine; neither $\epsilon$ nor the number of its updates. | $\epsilon$ by [Eq. (E.12)](#eq-e-12); the exact minimum. |
+# | Not how many samples a point of the curve rests on. | 10,000 at each checkpoint, 100,000 at the one that is kept. |
+# | Stop where the variances meet. | Train on, so that the whole curve is seen. An iteration is one update of the weights. |
+#
+# What changes under other choices is on the page [How firm is each verdict](firmness.ipynb).
 #
 # ## The numbers
 
@@ -182,16 +189,16 @@ for name, text in {
 # %% [markdown]
 # ## Try next
 #
-# Fewer spins and samples: the rule stops the training, and the error rises by much afterwards (about 3 minutes of one
-# core):
-#
-# ```sh
+# ```bash
 # ising-book run fig07 -p n_spins=12 -p n_observed=500 -p n_iterations=4000 \
 #   -p n_monitor=4000 -p n_augmented=20000 -p 'seeds=[0]' --html
+# ising-book run fig07 -p n_spins=12 -p n_observed=500 -p n_iterations=4000 \
+#   -p n_monitor=4000 -p n_augmented=20000 -p 'seeds=[0]' -p coupling_scale=0.4 --html
 # ```
 #
-# With `-p coupling_scale=0.4` too, the energy variance is near its line from the start, as in [Figure
-# 9](fig09_coupling_strength.ipynb).
+# Fewer spins and samples: expect the rule to stop the training, and the error to rise a good deal afterwards. Weak
+# couplings: expect an energy variance near its line from the start, as in [Figure 9](fig09_coupling_strength.ipynb).
+# Each takes about 3 minutes of one core.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 columns = {"iterations": iterations}

@@ -67,25 +67,25 @@ for column, (name, (fields, couplings)) in enumerate(shown.items()):
 _ = axes[0].set_ylabel("spin")
 
 # %% [markdown]
-# *Fields $h_i$ (narrow column) and couplings $J_{ij}$ (matrix) of one seed. Left: the truth. Middle and right: truth
-# minus inferred, both on one colour scale, which is finer than that of the truth. Paler is better.*
+# Fields $h_i$ (narrow column) and couplings $J_{ij}$ (matrix) of one seed. Left: the truth. Middle and right: truth
+# minus inferred, both on one colour scale, which is finer than that of the truth. Paler is better.
 #
 # ## What to see
 #
-# **The thesis** shows such matrices and reports a more accurate inference from augmented samples, without numbers.
+# **The thesis** shows such matrices for one truth, those of the augmented samples closer to it, and prints no values.
 #
 # **Augmentation lowers the error in {glue:text}`fig08_better:s` seeds.** The MSE of the parameters inferred from
 # {glue:text}`fig08_n_augmented:s` augmented samples is {glue:text}`fig08_ratio:s` times that of the
 # {glue:text}`fig08_n_observed:s` observed ones: {glue:text}`fig08_augmented:s` against {glue:text}`fig08_observed:s`
 # (mean, smallest and largest). The gain is in the couplings, with a ratio of {glue:text}`fig08_couplings:s`; for the
-# few and weak fields it is {glue:text}`fig08_fields:s`. [Figure 7](fig07_early_stopping.ipynb) shows the same runs
+# fields, which are few and weak, it is {glue:text}`fig08_fields:s`. [Figure 7](fig07_early_stopping.ipynb) shows the same runs
 # during training, with {glue:text}`fig08_n_monitor:s` samples a checkpoint: its errors are larger for that reason.
 #
 # **This compares the Erasure Machine with itself.** A diffusion model cannot know more about the truth than the
-# observed samples say. It offers them in a form that this method uses better. Pseudolikelihood does better still on
+# observed samples say. It presents them in a form of which this method makes better use. Pseudolikelihood does better still on
 # the observed samples alone, at these sizes ([rivals](ext01_rivals.ipynb)). The observed samples are in equilibrium
-# here. The thesis does not say how it draws its own; the published code of the Erasure Machine does it in another
-# way, and then methods rank differently (same page).
+# here. The thesis does not say how it draws its own. The published code of the Erasure Machine draws them in another
+# way, and then the methods rank differently (same page).
 #
 # ## How it is computed
 #
@@ -102,9 +102,17 @@ _ = axes[0].set_ylabel("spin")
 source(walk.augmentation, walk.samples, walk.pipeline, walk.augment)
 
 # %% [markdown]
-# **The thesis states** $M$, $N$, $g_h$, $g$ and the number of augmented samples. **We chose** what is listed [with
-# Figure 7](fig07_early_stopping.ipynb), whose runs these are. The augmented samples are those of the stopping point
-# of the rule, or of the last checkpoint if it never fires. Each seed is another truth.
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | $M = 40$, $N = 4{,}000$, 100,000 augmented samples. | The same. |
+# | $g_h = 0.2$ for fields, $g = 1$ for couplings. | The same. |
+# | One truth, shown as matrices. | Three seeds, each with its own truth; the error of [Eq. (23)](#eq-23). |
+# | Not after how many iterations the samples are drawn. | At the stopping point of the rule, or at the last checkpoint if it never fires. |
+# | Little on the training. | The rest as [with Figure 7](fig07_early_stopping.ipynb), whose runs these are. |
+#
+# What changes under other choices is on the page [How firm is each verdict](firmness.ipynb).
 #
 # ## The numbers
 
@@ -146,14 +154,16 @@ for name, text in {
 # %% [markdown]
 # ## Try next
 #
-# Fewer spins and samples, with much the same gain (about 1 minute of one core):
-#
-# ```sh
+# ```bash
 # ising-book run fig08 -p n_spins=12 -p n_observed=500 -p n_iterations=1000 \
 #   -p n_checkpoints=5 -p n_monitor=1000 -p n_augmented=10000 -p 'seeds=[0]' --html
+# ising-book run fig08 -p n_spins=12 -p n_observed=500 -p n_iterations=1000 \
+#   -p n_checkpoints=5 -p n_monitor=1000 -p n_augmented=10000 -p 'seeds=[0]' \
+#   -p coupling_scale=0.3 --html
 # ```
 #
-# With `-p coupling_scale=0.3` too, in the same time, hardly anything is gained.
+# Fewer spins and samples: expect much the same gain. Weak couplings: expect hardly any. Each takes about 1 minute of
+# one core.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 names = ("truth", "observed", "augmented")
