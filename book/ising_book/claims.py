@@ -18,7 +18,16 @@ from ising_lib import _checks, estimators, imputation, metrics
 
 VERDICTS = ("holds", "holds under conditions", "does not hold", "undetermined")
 LEVEL = 0.95  # of all intervals
-STATISTICS = {}  # {name: function of a run}
+STATISTICS = {  # {name: function of a run}
+    "over_bound": lambda run, name: run.over_bound(name),  # MSE of an inference over the Cramér–Rao bound
+    # the held-out denoising loss at the end over its lowest: 1 where it falls to the end
+    "loss_rise": lambda run: run["test_loss"][-1] / run["test_loss"].min(),
+    # Var E of the generated samples at the last checkpoint over that at the first
+    "variance_fall": lambda run: run["variance"][-1] / run["variance"][0],
+    "fires": lambda run: run["stop_crossed"],  # 1 where Var E came down to the line; 0 where it never did
+    # seconds of one core for training the denoiser and drawing from it, in a run of Rivals
+    "denoiser_seconds": lambda run: run["train_seconds"] + run["sample_seconds"],
+}
 _LETTERS = {"n_spins": "M", "n_observed": "N", "coupling_scale": "g"}
 
 
@@ -32,35 +41,27 @@ def statistic(function):
 
 
 def stored(configs, only=None):
-    """The runs of configs, all of which must be stored.
+    """The store.Runs of configs, in their order; None if one of them is not stored.
 
     Args:
         configs: of experiments.
         only: list of {field: value}, those of the training too; a run counts if it has all values of one.
-
-    Returns:
-        list of store.Run: in the order of ``configs``; None if one of them is not stored.
     """
     plain = [worlds.describe(config) for config in configs]
-    if only:
-        fields = [one | one.get("training", {}) for one in plain]
-        kept = [any(some.items() <= own.items() for some in only) for own in fields]
-        plain = list(itertools.compress(plain, kept))
-    runs = [store.find(one) for one in plain]
+    fields = [one | one.get("training", {}) for one in plain]
+    kept = [any(some.items() <= own.items() for some in only or [{}]) for own in fields]
+    runs = [store.find(one) for one in itertools.compress(plain, kept)]
     return None if None in runs or not runs else runs
 
 
 def measure(row, runs, parameters):
-    """The statistic of a row, for each seed at each setting.
+    """The statistic of a row, for each seed: {setting: (S,) values}; "" is a setting that is alone.
 
     Args:
         row: of ``claims.yaml``: ``statistic``, ``with`` (options), ``parameters`` (names of options that are
             the notebook's parameters).
         runs: store.Runs; those that differ in nothing but the seed have one setting.
         parameters: {name: value} of the notebook.
-
-    Returns:
-        dict: {setting: (S,) values}; the setting is "" where there is but one.
     """
     known = _checks.choice("statistic", row["statistic"], tuple(STATISTICS))
     options = row.get("with", {}) | {name: parameters[name] for name in row.get("parameters", [])}
@@ -76,18 +77,12 @@ def measure(row, runs, parameters):
 
 @dataclasses.dataclass(frozen=True)
 class Effect:
-    """An effect with its interval, in the units of the statistic.
-
-    Attributes:
-        mean, low, high: of the ratio (geometric), the difference, or the share; low and high are infinite
-            where there is but one repetition.
-        count: repetitions, each with a truth, samples and a training of its own.
-    """
+    """An effect with its interval: a ratio (geometric mean), a difference, or a share."""
 
     mean: float
-    low: float
+    low: float  #: infinite, as ``high``, where there is but one repetition
     high: float
-    count: int
+    count: int  #: repetitions, each with a truth, samples and a training of its own
 
     def on(self, rule):
         """+1 where the whole interval fulfils the rule, −1 where none of it does, else 0."""
@@ -125,7 +120,7 @@ def effect(values, *, ratio=False, level=LEVEL):
 
 
 def effects(values, rule):
-    """The effect of a row: pooled over its settings, and at each of them.
+    """The Effect of a row pooled over its settings, and {setting: Effect} at each of them.
 
     Settings share their repetitions (other masks on one model, other strengths of one matrix), so they are no
     trials of their own: each repetition is averaged over the settings first.  The intervals at single
@@ -134,9 +129,6 @@ def effects(values, rule):
     Args:
         values: {setting: (S,)}, from ``measure``.
         rule: its limit says whether the values are ratios: they are if it and all values are positive.
-
-    Returns:
-        tuple: Effect, {setting: Effect}.
     """
     rows = [np.asarray(some, dtype=float) for some in values.values()]
     known = np.concatenate(rows)
@@ -206,14 +198,9 @@ def error_by_cycles(run, one, other, twin=None, network=None):
     """MSE of an inference from samples of discrete diffusion over another's, for each number of cycles.
 
     Args:
-        run: of Discrete.
-        one, other: names of inferences.
-        twin: where the other is found: in the same run, or on the same samples in that of "rivals" or of the
-            "network" of the thesis.
-        network: how that network was trained.
-
-    Returns:
-        dict: {setting: ratio}; NaN where the twin is not stored.
+        run, one, other: of Discrete; names of inferences.
+        twin: where the other is found, else NaN: in the same run, or on the same samples in that of "rivals"
+            or of the "network" of the thesis, which was trained as ``network`` says.
     """
     truth = {field.name: run.config[field.name] for field in dataclasses.fields(worlds.KnownTruth)}
     holder = run
@@ -224,12 +211,6 @@ def error_by_cycles(run, one, other, twin=None, network=None):
         holder = store.find(worlds.describe(worlds.Augmentation(**truth, training=training)))
     ratios = run.error(one) / (holder.error(other) if holder else np.nan)
     return {f"C = {c}": ratio for c, ratio in zip(run.config["cycles"], ratios, strict=True)}
-
-
-@statistic
-def over_bound(run, name):
-    """MSE of an inference over the Cramér–Rao bound."""
-    return run.over_bound(name)
 
 
 @statistic
@@ -265,28 +246,10 @@ def redrawn(run):
 
 
 @statistic
-def loss_rise(run):
-    """The held-out denoising loss at the end over its lowest: 1 where it falls to the end."""
-    return run["test_loss"][-1] / run["test_loss"].min()
-
-
-@statistic
 def closeness(run):
     """Mean distance to the nearest observed sample: generated at the end over test samples."""
     distance = np.arange(run.config["n_spins"] + 1)
     return (run["distances"][-1] @ distance) / (run["test_distances"] @ distance)
-
-
-@statistic
-def variance_fall(run):
-    """Var E of the generated samples at the last checkpoint over that at the first."""
-    return run["variance"][-1] / run["variance"][0]
-
-
-@statistic
-def fires(run):
-    """1 where Var E came down to the line, so that the rule found a stopping point; 0 where it never did."""
-    return run["stop_crossed"]
 
 
 @statistic
@@ -325,9 +288,6 @@ def recovery_gain(run, one, other, missing_counts, score="accuracy", without_fir
         missing_counts: numbers of missing neurons of each test sample, as in Figure 14.
         score: field of metrics.Recovery.
         without_first: do not score the most active neuron.
-
-    Returns:
-        dict: {setting: points of 100}.
     """
     gains = {}
     for n_missing in missing_counts:
@@ -350,9 +310,6 @@ def score_difference(run, one, other, score):
         one, other: names among ``extensions.FAIR_MODELS``.
         score: "log_loss", in nats per missing neuron; or one of ``metrics.rates``, in points of 100, of what
             the thesis's rule fills in.
-
-    Returns:
-        dict: {setting: number}.
     """
     models = [extensions.FAIR_MODELS.index(name) for name in (one, other)]
     counts = run.config["missing_counts"]
@@ -405,44 +362,27 @@ def error_over_rivals(run):
 
 @statistic
 def time_over_rivals(run, rivals):
-    """Processor time of the Erasure Machine over that of other methods on the same samples, one thread each.
-
-    Args:
-        run: of Rivals, which has measured them.
-        rivals: {name among ``extensions.METHODS``: label}.
-    """
+    """Processor time of the Erasure Machine over that of others, {name in ``extensions.METHODS``: label}."""
     took = dict(zip(extensions.METHODS, run["seconds"], strict=True))
     return {label: took["erasure"] / took[name] for name, label in rivals.items()}
-
-
-@statistic
-def denoiser_seconds(run):
-    """Seconds of one core for training the denoiser and drawing all augmented samples, in a run of Rivals."""
-    return run["train_seconds"] + run["sample_seconds"]
 
 
 # ------------------------------------------------------------------ the page
 
 
 def findings(entry, figures):
-    """What the runs say on a claim: for each of its rows, the values, or why there are none.
+    """What the runs say on a claim: for each of its rows the values of ``measure``, or why there are none.
 
     Args:
         entry: of ``claims.yaml``.
         figures: {notebook: (its configs, its parameters)}.
-
-    Returns:
-        list: of {setting: (S,)} or str.
     """
     found = []
     for row in entry["rows"]:
-        name = row["figure"]
-        if name not in figures:
-            found.append(f"the notebook `{name}` is not in the book yet")
-            continue
-        configs, parameters = figures[name]
+        configs, parameters = figures.get(row["figure"], ((), {}))
         runs = stored(configs, row.get("only"))
-        found.append(measure(row, runs, parameters) if runs else f"not all runs of `{name}` are stored")
+        why = f"not all runs of `{row['figure']}` are stored"
+        found.append(measure(row, runs, parameters) if runs else why)
     return found
 
 
@@ -451,25 +391,19 @@ def verdicts(entry, found):
 
     The claim's verdict comes from the rows that are not marked ``check``.
     """
-    rows = [
-        None if isinstance(values, str) else judge(values, row["rule"])
-        for row, values in zip(entry["rows"], found, strict=True)
-    ]
-    deciding = [
-        verdict for row, verdict in zip(entry["rows"], rows, strict=True) if verdict and "check" not in row
-    ]
+    pairs = list(zip(entry["rows"], found, strict=True))
+    rows = [None if isinstance(values, str) else judge(values, row["rule"]) for row, values in pairs]
+    deciding = [one for one, (row, _) in zip(rows, pairs, strict=True) if one and "check" not in row]
     return rows, together(deciding)
 
 
 def summary(entries, found, firm=None):
     """The table of all claims, one line each, as Markdown; with what ``firm`` says of some, a column."""
-    lines = ["| | claim | verdict |", "|---|---|---|"]
-    if firm:
-        lines = [line + end for line, end in zip(lines, (" under other choices |", "---|"), strict=True)]
+    more = bool(firm)
+    lines = ["| | claim | verdict |" + " under other choices |" * more, "|---" * (3 + more) + "|"]
     for entry, several in zip(entries, found, strict=True):
         number = entry["claim"]
-        verdict = _said(entry, several)
-        line = f"| {number} | [{entry['title']}](#claim-{number}) | {verdict} |"
+        line = f"| {number} | [{entry['title']}](#claim-{number}) | {_said(entry, several)} |"
         lines.append(line + (f" {firm.get(str(number), '–')} |" if firm else ""))
     return "\n".join(lines)
 
@@ -495,14 +429,11 @@ def badges(entries, found):
 
 
 def section(entry, found):
-    """One claim: what the thesis says, or we; a table of its rows, how to read them, and all values.
+    """One claim as Markdown: what the thesis says, or we; its rows, how to read them, and all values.
 
     Args:
         entry: of ``claims.yaml``.
         found: from ``findings``.
-
-    Returns:
-        str: Markdown.
 
     Raises:
         ValueError: ``claims.yaml`` has no sentence for a verdict that came out.
@@ -514,16 +445,13 @@ def section(entry, found):
     ):
         name, digits = f"{number}{letter}", row.get("digits", 2)
         start = f"| {name}{', check' if 'check' in row else ''} | {row['measured']}"
+        short = _short(row["figure"])
         if verdict is None:
-            table.append(
-                f"{start} | {_short(row['figure'])} | not measured yet: {values} | {row['rule']} | | |"
-            )
+            table.append(f"{start} | {short} | not measured yet: {values} | {row['rule']} | | |")
             continue
         if verdict not in row["reading"] and verdict != "undetermined":
-            raise ValueError(
-                f"claim {number}, {row['measured']!r}: the reading lacks {verdict!r}, the verdict"
-            )
-        link = f"[{_short(row['figure'])}](../notebooks/{row['figure']}.ipynb)"
+            raise ValueError(f"claim {number}, {row['measured']!r}: the reading lacks {verdict!r}")
+        link = f"[{short}](../notebooks/{row['figure']}.ipynb)"
         pooled, single = effects(values, row["rule"])
         cells = _interval(pooled, digits), _signs(row["rule"]), _settings(single, row["rule"]), verdict
         table.append(f"{start} | {link} | {' | '.join(cells)} |")
