@@ -257,7 +257,9 @@ def augment(denoiser, schedule, training, observed, seed, couplings_only):
         **parameters("augmented", spins, alone[-1], couplings_only),
         "sizes": sizes,
         "by_size": np.array([fit.model.to_vector() for fit in alone]),
-        "by_size_with_observed": np.array([fit.model.to_vector() for fit in joined]),
+        "by_size_with_observed": np.array(
+            [fit.model.to_vector() for fit in joined],
+        ),
         "augmented_spins": spins[:KEPT_SPINS],
         "trajectory_steps": steps,
         "trajectory": states.astype(np.float16),
