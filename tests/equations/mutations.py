@@ -7,7 +7,7 @@ _TABLE = """
 tests/equations/test_diffusion.py diffusion test_eq_32_33_39_40_d5_are_the_steps_of_the_library[3]
 - mean = np.sqrt(a) * (1 - before) / (1 - bar) * x +
 + mean = np.sqrt(a * (1 - before)) / (1 - bar) * x +
-tests/equations/test_diffusion.py diffusion test_eq_41_d12_are_the_sampler
+tests/equations/test_diffusion.py diffusion test_eq_41_d7_d12_are_the_sampler
 - return (x - (1 - a) / np.sqrt(1 - bar) * noise) / np.sqrt(a)
 + return (x + (1 - a) / np.sqrt(1 - bar) * noise) / np.sqrt(a)
 tests/equations/test_diffusion.py diffusion test_eq_d3_noised_spins_keep_unit_variance[3]
@@ -34,7 +34,7 @@ tests/equations/test_erasure_machine.py erasure_machine test_eq_e5_second_order
 tests/equations/test_erasure_machine.py erasure_machine test_eq_12_expansion_is_exact_to_third_order
 - first = sum(t[a] * t[b] * tj[a, b] for a, b in
 + first = sum(t[a] * t[b] * t[a] for a, b in
-tests/equations/test_score.py score test_eq_t9_score_is_a_magnetisation[0.5]
+tests/equations/test_score.py score test_eq_t8_t9_t10_t11_the_noised_law_is_an_ising_model_in_a_field[0.5]
 - expected = (np.sqrt(kept) * magnetisation - x) / (1 - kept)
 + expected = (magnetisation - x) / (1 - kept)
 tests/equations/test_extensions.py extensions test_eq_b3_iterations_spelled_out

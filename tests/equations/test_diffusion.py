@@ -11,7 +11,7 @@ from scipy import stats
 
 from ising_lib import ddpm, exact, ising
 from ising_lib.denoisers import torch_generator
-from tests.equations.helpers import Network, best_network, best_of_model, log_normal
+from tests.equations.helpers import Network, best_network, log_normal
 
 FALSE_ALARM = 1e-4  # probability that a correct law fails one test, over all comparisons in it
 ROUNDING = 1e-12
@@ -27,17 +27,15 @@ def alphas(schedule, t):
 
 def one_step(schedule, t, x, noise):
     """Eq. 25 by the library: step t alone is a schedule of one step."""
-    alone = ddpm.NoiseSchedule(schedule.betas[t - 1 : t])
-    return noised(alone, x, 1, noise)
+    return noised(ddpm.NoiseSchedule(schedule.betas[t - 1 : t]), x, 1, noise)
 
 
 def noised(schedule, clean, t, noise):
     """ddpm.add_noise on numpy numbers of any shape."""
-    clean, noise = np.broadcast_arrays(np.asarray(clean, float), np.asarray(noise, float))
-    tensors = (torch.tensor(a.reshape(-1, 1)) for a in (clean, noise))
-    steps = torch.full((clean.size,), t)
-    first, second = tensors
-    return ddpm.add_noise(schedule, first, steps, second).numpy().reshape(clean.shape)
+    both = np.broadcast_arrays(np.asarray(clean, float), np.asarray(noise, float))
+    first, second = (torch.tensor(a.reshape(-1, 1)) for a in both)
+    steps = torch.full((len(first),), t)
+    return ddpm.add_noise(schedule, first, steps, second).numpy().reshape(both[0].shape)
 
 
 def posterior(schedule, t, x, clean):
@@ -56,15 +54,11 @@ def noise_mean(schedule, t, x, noise):
 # ---- forwards
 
 
-def test_eq_24_25_one_step_of_noise(rng):
-    """At rest for α = 1, pure noise for α = 0, and the squares of the two coefficients sum to one."""
-    x, noise = rng.normal(size=(2, 7))
-    np.testing.assert_allclose(noised(SHORT, x, 1, noise), one_step(SHORT, 1, x, noise), rtol=ROUNDING)
-    for beta, expected in ((1e-14, x), (1 - 1e-14, noise)):  # off by √1e-14 at most
-        np.testing.assert_allclose(one_step(ddpm.NoiseSchedule([beta]), 1, x, noise), expected, atol=1e-7 * 5)
+def test_eq_24_25_one_step_of_noise():
+    """Noise alone comes out as √β_t, and the squares of the two coefficients sum to one."""
     for t in range(1, 7):
         signal, spread = one_step(SHORT, t, np.array([1.0, 0.0]), np.array([0.0, 1.0]))
-        assert signal == pytest.approx(np.sqrt(1 - SHORT.betas[t - 1]), rel=ROUNDING)
+        assert spread == pytest.approx(np.sqrt(SHORT.betas[t - 1]), rel=ROUNDING)
         assert signal**2 + spread**2 == pytest.approx(1, rel=ROUNDING)
 
 
@@ -123,19 +117,15 @@ def test_eq_29_density_of_many_steps(t):
 def test_eq_d3_noised_spins_keep_unit_variance(t, rng):
     """E σ_t σ_tᵀ = ᾱ_t ⟨σσᵀ⟩ + (1 − ᾱ_t) I: ones on the diagonal, correlations that fade with ᾱ_t.
 
-    The average over the noise is exact: it takes two points, ±1, in each direction in turn.
+    The average over the noise is exact: it takes two points in each direction in turn.
     """
     model = ising.gaussian(4, rng=rng)
     states, p = exact.configurations(4).astype(float), exact.probabilities(model)
     second = np.zeros((4, 4))
-    for i in range(4):
-        for sign in (-2.0, 2.0):  # ±√4 e_i, each with weight 1/8, have the covariance I
-            noise = np.zeros(4)
-            noise[i] = sign
-            x = noised(SHORT, states, t, np.broadcast_to(noise, states.shape))
-            second += x.T @ (p[:, None] * x) / 8
-    correlations = exact.moments(model)[1]
-    bar = SHORT.alphas_bar[t - 1]
+    for noise in np.vstack([2 * np.eye(4), -2 * np.eye(4)]):  # each with weight 1/8: their covariance is I
+        x = noised(SHORT, states, t, noise)
+        second += x.T @ (p[:, None] * x) / 8
+    correlations, bar = exact.moments(model)[1], SHORT.alphas_bar[t - 1]
     np.testing.assert_allclose(np.diag(second), 1, rtol=ROUNDING)
     off = ~np.eye(4, dtype=bool)
     np.testing.assert_allclose(second[off], bar * correlations[off], rtol=0, atol=ROUNDING)
@@ -213,22 +203,13 @@ def one_spin_excess(schedule):
 
 def test_eq_d6_centres_lie_apart_but_the_start_is_then_known():
     """Centres are 2√(κ_{t−1} − κ_t) widths apart, above one up to t = 89; the excess variance is small."""
-    schedule = ddpm.NoiseSchedule.linear()
-    t, kappa = np.arange(2, 1001), schedule.alphas_bar / (1 - schedule.alphas_bar)
+    schedule, t = ddpm.NoiseSchedule.linear(), np.arange(2, 1001)
+    kappa = schedule.alphas_bar / (1 - schedule.alphas_bar)
     centres = [posterior(schedule, k, 0.3, np.array([1.0, -1.0])) for k in t]
     apart = np.array([np.ptp(mean) / np.sqrt(variance) for mean, variance in centres])
     np.testing.assert_allclose(apart, 2 * np.sqrt(-np.diff(kappa)), rtol=1e-7)
     assert t[apart > 1].max() == 89  # not only where 1 − ᾱ_t is of order β_t, the first step or two
-    assert (1 - schedule.alphas_bar)[88] > 40 * schedule.betas[88]
-    excess = one_spin_excess(schedule)
-    assert excess.max() < 0.006
-    # for the mixture at one σ_t: its variance along the spin is σ_q² (1 + (κ_{t−1} − κ_t) Var(σ_0|σ_t))
-    for k in (50, 200):
-        means, variance = posterior(schedule, k, 0.1, np.array([1.0, -1.0]))
-        up = 1 / (1 + np.exp(-2 * np.sqrt(kappa[k - 1] / (1 - schedule.alphas_bar[k - 1])) * 0.1))
-        mixed = variance + up * (1 - up) * (means[0] - means[1]) ** 2
-        expected = variance * (1 + (kappa[k - 2] - kappa[k - 1]) * 4 * up * (1 - up))
-        assert mixed == pytest.approx(expected, rel=1e-9)
+    assert one_spin_excess(schedule).max() < 0.006
 
 
 def test_eq_d6_small_steps_backwards_are_normal():
@@ -345,11 +326,6 @@ def test_eq_35_36_37_forward_chain_is_that_of_the_library(chain, rng):
             expected = chain.marginal(t, np.broadcast_to(chain.x**power, (2, chain.x.size)))
             error = (x**power).std() / np.sqrt(x.size)
             assert (x**power).mean() == pytest.approx(expected, abs=4.5 * error)
-    # and the path density, Eq. D.1, has the marginals of Eq. 29
-    for axis, t in ((0, 1), (1, 2), (2, 3)):
-        by_path = chain.average(np.expand_dims(chain.x**2, [k for k in range(3) if k != axis])[None])
-        by_marginal = chain.marginal(t, np.broadcast_to(chain.x**2, (2, chain.x.size)))
-        assert by_path == pytest.approx(by_marginal, abs=GRID)
 
 
 def test_eq_35_likelihood_through_the_forward_chain(chain):
@@ -373,16 +349,11 @@ def test_eq_36_d9_is_a_lower_bound(chain):
     assert gap > 0.01
 
 
-@pytest.mark.parametrize("n_spins", [1, 5])
-def test_eq_38_divergence_of_two_normal_laws(n_spins, rng):
-    """Against the average of log q − log p over draws from q, within its standard error."""
-    variance, n = 0.3, 40_000
-    mu_q, mu_p = rng.normal(size=(2, n_spins))
-    x = mu_q + np.sqrt(variance) * rng.normal(size=(n, n_spins))
-    draws = (log_normal(x, mu_q, variance) - log_normal(x, mu_p, variance)).sum(1)
+def test_eq_38_divergence_of_two_normal_laws(rng):
+    """Spin by spin on a grid."""
+    variance, (mu_q, mu_p) = 0.3, rng.normal(size=(2, 5))
     expected = ((mu_p - mu_q) ** 2).sum() / (2 * variance)
-    assert draws.mean() == pytest.approx(expected, abs=stats.norm.isf(FALSE_ALARM / 4) * draws.std() / n**0.5)
-    y, step = np.linspace(-9, 9, 1801, retstep=True)  # and spin by spin on a grid, to rounding
+    y, step = np.linspace(-9, 9, 1801, retstep=True)
     q, p = log_normal(y, mu_q[:, None], variance), log_normal(y, mu_p[:, None], variance)
     assert (np.exp(q) * (q - p)).sum() * step == pytest.approx(expected, rel=GRID)
 
@@ -390,35 +361,12 @@ def test_eq_38_divergence_of_two_normal_laws(n_spins, rng):
 # ---- noise instead of mean
 
 
-@pytest.mark.parametrize("t", range(1, 7))
-def test_eq_39_40_noise_instead_of_the_start(t, rng):
-    """σ_0 by Eq. 39 from the library's σ_t, and Eq. 40 against Eq. 32: equal for any spin and any noise."""
-    clean, noise = rng.choice([-1.0, 1.0], 9), rng.normal(size=9)
-    x = noised(SHORT, clean, t, noise)
-    bar = SHORT.alphas_bar[t - 1]
-    np.testing.assert_allclose((x - np.sqrt(1 - bar) * noise) / np.sqrt(bar), clean, rtol=0, atol=1e-11)
-    mean = noise_mean(SHORT, t, x, noise)
-    np.testing.assert_allclose(mean, posterior(SHORT, t, x, clean)[0], rtol=0, atol=1e-11)
-
-
 def bent(x, t):
     """ε̂(x, t): any smooth function will do."""
     return torch.tanh(x) + 0.02 * t[:, None] * x
 
 
-def test_eq_d7_one_step_of_the_library_is_normal(rng):
-    """20,000 first steps, each from other noise: four moments of (σ_{t−1} − μ_p)/σ_q are those of N(0, 1)."""
-    network, n = Network(bent, 1), 20_000
-    settings = {"n_steps": 6, "order": 1, "precision": "float32", "rng": rng}
-    _, states = ddpm.trajectory(network, SHORT, n, **settings)
-    x = states[0, :, 0].astype(float)
-    estimate = network(torch.tensor(x[:, None]), torch.tensor([6]))[:, 0].numpy()
-    z = (states[1, :, 0] - noise_mean(SHORT, 6, x, estimate)) / np.sqrt(posterior(SHORT, 6, 0.0, 0.0)[1])
-    for power, expected, spread in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
-        assert (z**power).mean() == pytest.approx(expected, abs=4.5 * np.sqrt(spread / n))
-
-
-def test_eq_41_d12_are_the_sampler():
+def test_eq_41_d7_d12_are_the_sampler():
     """The library's way from noise to spins, rebuilt with Eq. 41 and 33 from the same draws."""
     schedule, network = ddpm.NoiseSchedule.linear(40, 1e-3, 0.2), Network(bent, 3)
     settings = {"n_steps": 40, "order": 1, "precision": "float32"}
@@ -447,17 +395,6 @@ def test_eq_42_43_divergence_from_the_noise(t, rng):
     assert divergence == pytest.approx(gamma * ((noise - estimate) ** 2).sum(), rel=1e-10)
 
 
-class Linear(torch.nn.Module):
-    """ε̂ = c x."""
-
-    def __init__(self, c, n_spins):
-        super().__init__()
-        self.c, self.config = torch.nn.Parameter(torch.tensor(float(c))), {"n_spins": n_spins}
-
-    def forward(self, x, t):
-        return self.c * x
-
-
 def test_eq_22_44_is_what_training_lowers(rng):
     """ε̂ = c σ_t has E (ε̄ − ε̂)² = c² ᾱ_t + (1 − c √(1−ᾱ_t))² per spin, averaged over t = 1 … T alike.
 
@@ -466,9 +403,11 @@ def test_eq_22_44_is_what_training_lowers(rng):
     c, bar, n = 0.2, SHORT.alphas_bar, 60_000
     by_step = c**2 * bar + (1 - c * np.sqrt(1 - bar)) ** 2
     spins = rng.choice([-1, 1], (6000, 3))
+    network = Network(lambda x, t: network.c * x, 3)
+    network.c = torch.nn.Parameter(torch.tensor(c))
+    loss = ddpm.denoising_loss(network, SHORT, spins, rng=rng, precision="float32")
     settings = {"n_iterations": 1, "batch_size": n, "precision": "float32", "rng": rng}
-    [step] = ddpm.train(Linear(c, 3), SHORT, spins, **settings)
-    loss = ddpm.denoising_loss(Linear(c, 3), SHORT, spins, rng=rng, precision="float32")
+    [step] = ddpm.train(network, SHORT, spins, **settings)
     # one squared residual has a mean below 1 and a standard deviation below √2; 3 n or 4·3·6000 of them
     limit = stats.norm.isf(FALSE_ALARM / 2) * np.sqrt(2 / (4 * 3 * 6000))
     assert step.loss == pytest.approx(by_step.mean(), abs=limit)
@@ -479,15 +418,13 @@ def test_eq_22_44_is_what_training_lowers(rng):
 def test_eq_d10_weights_of_the_bound():
     """γ_t falls steeply from t = 2 and ends near β_T/2: the bound cares most for little noise."""
     schedule = ddpm.NoiseSchedule.linear()
-    t = np.arange(2, 1001)
     a, before = schedule.alphas[1:], schedule.alphas_bar[:-1]
     gamma = (1 - a) / (2 * a * (1 - before))
     lowest = gamma.argmin()
     assert (np.diff(gamma[: lowest + 1]) < 0).all()
     assert (np.diff(gamma[lowest:]) > 0).all()  # ᾱ is gone, β_t still grows
     assert gamma[-1] == pytest.approx(schedule.betas[-1] / 2, rel=0.03)  # 1/α_T = 1.02, ᾱ_{T−1} = 4e-5
-    assert t[gamma.argmax()] == 2
-    assert gamma.max() > 50 * gamma[-1]
+    assert gamma[0] > 50 * gamma[-1]
 
 
 def test_eq_d11_best_network_is_the_conditional_mean(rng):
@@ -505,25 +442,6 @@ def test_eq_d11_best_network_is_the_conditional_mean(rng):
     network = best_network(clean, shares, schedule)
     found = ddpm.denoising_loss(network, schedule, spins, rng=rng, precision="float32")
     assert found == pytest.approx(floor, abs=4.5 * np.sqrt(2 / 80_000))  # standard deviation below √2
-    # the floor is what σ_t cannot tell about σ_0: ᾱ/(1−ᾱ) times the variance left to the spin
-    mean = (joint * clean).sum(0) / joint.sum(0)
-    left = (joint.sum(0) * (1 - mean**2)).sum()
-    assert floor == pytest.approx(bar / (1 - bar) * left, rel=GRID)
-
-
-def test_eq_d11_the_floor_is_that_of_the_samples_trained_on(rng):
-    """A network that knows 30 samples by heart gets below the floor of the distribution they come from."""
-    model, schedule = ising.gaussian(8, rng=rng), ddpm.NoiseSchedule([0.3])
-    spins = exact.sample(model, 30, rng=rng)
-    heart = best_network(spins, np.full(30, 1 / 30), schedule)
-    fresh = exact.sample(model, 4000, rng=rng)
-    many = np.repeat(spins, 130, axis=0)
-    settings = {"rng": rng, "precision": "float32"}
-    floor = ddpm.denoising_loss(best_of_model(model, schedule), schedule, fresh, **settings)
-    on_samples, on_fresh = (ddpm.denoising_loss(heart, schedule, some, **settings) for some in (many, fresh))
-    # standard errors are below √(2/(4·8·3900)) = 0.004
-    assert on_samples < 0.7 * floor
-    assert on_fresh > floor + 0.05
 
 
 @pytest.mark.parametrize("schedule", [SHORT, ddpm.NoiseSchedule.linear(), ddpm.NoiseSchedule.cosine()])
