@@ -129,7 +129,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=3)
 # {glue:text}`ext02_thesis:s`. A perceptron that knows Bayes' rule but no Ising model gives
 # {glue:text}`ext02_perceptron:s`.
 #
-# **The comparison is not even.** The thesis's network had at most {glue:text}`ext02_network_iterations:s` updates,
+# **The comparison is uneven.** The thesis's network had at most {glue:text}`ext02_network_iterations:s` updates,
 # with its stopping rule, and took {glue:text}`ext02_network_steps:s` steps of sampling, as in
 # [Figure 9](fig09_coupling_strength.ipynb). The two others had {glue:text}`ext02_iterations:s` updates and took
 # {glue:text}`ext02_steps:s` steps. Fewer steps are a little [to its disadvantage](../book/benchmarks.md). Even so it
@@ -140,8 +140,8 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=3)
 # **No overfitting.** The loss of the mean field is larger on test samples than on the observed ones by
 # {glue:text}`ext02_gap_mean_field:s` nats per spin, that of the perceptron by {glue:text}`ext02_gap_perceptron:s`. A
 # maximum-likelihood fit of $L$ parameters has a gap of $L/(NM)$ on average (Akaike), here
-# {glue:text}`ext02_gap_akaike:s`. So the mean field remembers what its parameters must and no more. It needs no
-# stopping rule.
+# {glue:text}`ext02_gap_akaike:s`. So the mean field fits the peculiarities of its samples no more than any model with so
+# many parameters must. It needs no stopping rule.
 #
 # **Everywhere?** Augmented samples gave the smaller error in {glue:text}`ext02_better:s` runs of this page
 # (exceptions: {glue:text}`ext02_lost:s`). The gain depends little on the number of spins: the ratio is
@@ -168,7 +168,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=3)
 # {download}`✓ <../tests/equations/test_extensions.py>`
 #
 # The second step drops $|x|^2$ and $|\sigma_0|^2 = M$, which do not depend on $\sigma_0$, as spins are $\pm 1$. By
-# Bayes' rule,
+# Bayes' rule, as in [Eq. (T.8)](#eq-t-8),
 #
 # (eq-b-2)=
 # $$
@@ -211,9 +211,11 @@ source(denoisers.MeanField.rest, denoisers.FieldDenoiser.loss)
 # distribution $q$, the integral is $-\langle \log q \rangle_p$, larger by the divergence of $q$ from $p$
 # {cite}`verdu2010mismatched`. The thesis's loss [Eq. (44)](#eq-44) is such an integral with other weights:
 # $|\bar\epsilon - \hat\epsilon|^2 = \kappa\, |\sigma_0 - \hat\sigma_0|^2$ with $t$ drawn evenly weighs the ratios by
-# $\kappa\, dt$. Training here draws $t$ evenly in $\log \kappa$ and weighs by $d\kappa / d\log \kappa = \kappa$, which gives $d\kappa$.
+# $\kappa\, dt$. Training here draws $t$ evenly in $\log \kappa$ and weighs by $d\kappa / d\log \kappa = \kappa$, which gives
+# $d\kappa$. By [Eq. (D.13)](#eq-d-13) these are the very weights of the bound on the likelihood, which the thesis's loss
+# drops.
 #
-# **What holds of it here.** The loss is close to a negative log-likelihood, but is none, for two reasons:
+# **What holds of it here.** The loss is close to a negative log-likelihood, but it is not one, for two reasons:
 #
 # - The mean-field guess is not the exact posterior mean of any distribution. The integral then still bounds
 #   $-\langle \log p \rangle$ from above, but it is not $-\langle \log q \rangle$ of the model that is read off. Even
@@ -223,7 +225,7 @@ source(denoisers.MeanField.rest, denoisers.FieldDenoiser.loss)
 #   Below, nothing is known of the spins, and what is missing is
 #   $\frac{\kappa}{2} \operatorname{tr} C - \frac{\kappa^2}{4} \operatorname{tr} C^2 + \dots$ at the lower end $\kappa$, with $C$ the
 #   covariance of the spins. On the samples of this page it is {glue:text}`ext02_cut:s` nats per spin, more than the
-#   gap of the mean field. It nearly cancels there, being the same on test and on observed samples.
+#   gap of the mean field. In that gap it nearly cancels, being the same on test and on observed samples.
 #
 # The samples are those of [Figure 9](fig09_coupling_strength.ipynb) and of [the rivals](ext01_rivals.ipynb), seed by
 # seed, whose runs these are; each denoiser is trained at its own rate:
@@ -290,8 +292,8 @@ for name, text in numbers.items():
 # %% [markdown]
 # ## Try next
 #
-# Half the spins, one seed, and a sixth of the training: the gain stays, as far as it goes (some minutes; most of them
-# for the thesis's network).
+# Half the spins, one seed, and a sixth of the training: expect a gain all the same (some minutes, most of them for the
+# thesis's network).
 #
 # ```sh
 # ising-book run ext02 -p n_spins=20 -p 'seeds=[0]' -p 'more_seeds=[]' \

@@ -111,7 +111,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # ## What to see
 #
 # **The thesis** keeps the first order throughout {cite}`lim2024thesis`. Its inference has the lowest error at an
-# $\epsilon$ inside, where two faults balance: towards 1 the first order is a poor approximation, towards 0 few
+# $\epsilon$ between 0 and 1, where two faults balance: towards 1 the first order is a poor approximation, towards 0 few
 # samples carry the weight.
 #
 # **The correction pays where couplings are strong.** At $g = 1$ the error is {glue:text}`ext03_ratio_strong:s` times
@@ -124,8 +124,8 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # its error. The correction brings it to {glue:text}`ext03_instead:s` times, on the *observed* samples and with no
 # diffusion model. Much of what augmentation repairs is a fault of the inference, not a lack of data.
 #
-# **It needs data.** Inverting a matrix of correlations asks for many samples per spin: noise in $C$ is blown up, and
-# nothing here restrains it. At $N =$ {glue:text}`ext03_fewest:s` the corrected error is
+# **It needs data.** Inverting a matrix of covariances takes many samples per spin: noise in $C$ is blown up, and nothing
+# here restrains it. At $N =$ {glue:text}`ext03_fewest:s` the corrected error is
 # {glue:text}`ext03_ratio_fewest:s` times that of the published method, at $N =$ {glue:text}`ext03_most:s` it is
 # {glue:text}`ext03_ratio_most:s` times. Every seed gains from $N =$ {glue:text}`ext03_pays_from:s` on. Below some ten
 # samples per spin the corrected fit is far off without being refused: beware.
@@ -149,7 +149,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # \rangle_{p_\epsilon}$ also has the term $\epsilon^2 (h_i h_j + \sum_k J_{ik} J_{kj})$, the influence through
 # every third spin. There are $M$ of those.
 #
-# **Turn the question round.** We know the moments on the left, $\mu = \langle O \rangle_{f_\epsilon}$; they
+# **Turn the question around.** We know the moments on the left, $\mu = \langle O \rangle_{f_\epsilon}$; they
 # are sums over the data. Which parameters does an Ising model have whose moments these are? Call them
 # $\hat w(\mu)$. If we had that function, the equation would be $\hat w(\langle O \rangle_{f_\epsilon}) =
 # \epsilon w$. Now the entropy of an Ising model with parameters $w$ and moments $\mu$ is $S = \log Z - w \cdot
@@ -162,9 +162,9 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # {download}`○ <../tests/equations/test_extensions.py>`
 #
 # So all that is needed is the entropy as a function of the moments. Write $m_i = \langle \sigma_i \rangle$ for
-# the means and $C_{ij} = \langle \sigma_i \sigma_j \rangle - m_i m_j$ for the correlations, with $C_{ii} = 1 -
+# the means and $C_{ij} = \langle \sigma_i \sigma_j \rangle - m_i m_j$ for the covariances, with $C_{ii} = 1 -
 # m_i^2$. Independent spins have the entropy $\sum_i s(m_i)$, where $s(m)$ is that of one spin. Correlated
-# spins have less, by the information they share. We take what *Gaussian* variables of the same correlations
+# spins have less, by the information they share. We take what *Gaussian* variables of the same covariances
 # would share:
 #
 # (eq-c-2)=
@@ -199,15 +199,16 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 #
 # With $\hat w(\mu) = \mu$ this is the thesis's update. Its limits are known methods. As $\epsilon \to 1$
 # nothing is erased, and it is mean-field inference from the raw data. For weak correlations $C^{-1} \approx
-# 2I - C$, and it is the thesis's Erasure Machine. In code:
+# 2I - C$, and it is the thesis's Erasure Machine again. In code:
 # {func}`erasure.fit(spins, moments="tap") <ising_lib.erasure.fit>`, with
 # {func}`ising_lib.erasure.tap_parameters` for [Eq. (C.3)](#eq-c-3). [Eq. (C.4)](#eq-c-4) is solved by SciPy's
 # implementation of Anderson's method, in some ten steps.
 #
 # **Is it still the gradient of a function?** Yes: of the $F$ of [Eq. (E.6)](#eq-e-6) with another $\frac1\epsilon
 # \log Z_\epsilon$ in place of the ridge, namely $\frac{1}{\epsilon} [\epsilon w \cdot \mu + S(\mu)]$ where it is
-# stationary in $\mu$, which is where $\hat w(\mu) = \epsilon w$. Textbook TAP, with its linear response, is not: its $m_i m_j + C_{ij}$ are no derivatives of its free
-# energy. But this $F$ is not convex for certain, so that a second answer cannot be excluded. We found none.
+# stationary in $\mu$, which is where $\hat w(\mu) = \epsilon w$. Textbook TAP, with its linear response, is not: its
+# $m_i m_j + C_{ij}$ are not derivatives of its free energy. But nothing proves this $F$ convex, so a second answer
+# cannot be excluded. We found none.
 #
 # **What is left.** On infinitely many samples the error was $\epsilon^2 (h_i h_j + \sum_k J_{ik} J_{kj})$. Now
 # everything that goes through other spins is right to third order, and there remains what two spins alone do:
@@ -283,7 +284,7 @@ bar.ax.minorticks_off()
 # fits over that of the published ones at the same $\epsilon$, geometric mean over seeds. A cross marks where the
 # corrected fit was refused for some seed; nothing is drawn where it was for all.
 #
-# **Where it is refused.** [Eq. (C.3)](#eq-c-3) needs correlations that can be inverted. At small $\epsilon$, strong
+# **Where it is refused.** [Eq. (C.3)](#eq-c-3) needs covariances that can be inverted. At small $\epsilon$, strong
 # couplings and small $N$ the weights of $f_\epsilon$ gather on fewer samples than there are spins, and there is no
 # inverse. {func}`ising_lib.erasure.fit` then raises `NotConverged`; it never falls back on something else. Refused
 # were {glue:text}`ext03_refused_strength:s` fits of the upper table and {glue:text}`ext03_refused_count:s` of the lower
@@ -371,15 +372,15 @@ for name, text in numbers.items():
 # %% [markdown]
 # ## Try next
 #
-# Many more samples, and stronger couplings: the gain goes on growing with the former, and shrinks again with the
-# latter (about 7 minutes).
+# Many more samples, and stronger couplings: expect the gain to go on growing with the former, and to shrink again with
+# the latter (about 7 minutes).
 #
 # ```sh
 # ising-book run ext03 -p 'coupling_scales=[1.0, 1.5]' -p 'shown=[1.0, 1.5]' \
 #   -p 'observed_counts=[4000, 64000]' -p 'seeds=[0, 1]'
 # ```
 #
-# Weak couplings, where both are nearly the same method, and three samples per spin, where the corrected one is the
+# Weak couplings: expect both to be nearly the same method. Three samples per spin: expect the corrected one to be the
 # worse (about 2 minutes).
 #
 # ```sh

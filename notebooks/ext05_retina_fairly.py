@@ -163,7 +163,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # *independent* neurons that fire at their mean rates, and ridge *pseudolikelihood*, by more scores.
 #
 # **Most of it is silence.** Of {glue:text}`ext05_n_missing:s` missing neurons {glue:text}`ext05_active:s` are active
-# (mean over seeds, smallest and largest). A guess that looks at nothing is right for {glue:text}`ext05_silent:s`% of
+# (mean over seeds, smallest and largest). The blind guess, all silent, is right for {glue:text}`ext05_silent:s`% of
 # them. The observed model is right for {glue:text}`ext05_observed_accuracy:s`%, the augmented one for
 # {glue:text}`ext05_augmented_accuracy:s`%, pseudolikelihood for {glue:text}`ext05_pseudolikelihood_accuracy:s`%. So
 # accuracy cannot tell these models apart. Of the missing spikes the observed model finds
@@ -181,12 +181,12 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=4)
 # **The probabilities are wrong by powers of ten.** The log-loss of independent neurons is
 # {glue:text}`ext05_independent_log_loss:s`, that of pseudolikelihood {glue:text}`ext05_pseudolikelihood_log_loss:s`: it
 # knows something. The observed model has {glue:text}`ext05_observed_log_loss:s`, the augmented one
-# {glue:text}`ext05_augmented_log_loss:s`: to believe them is worse than to know the mean rates alone. The observed model
+# {glue:text}`ext05_augmented_log_loss:s`: believing them is worse than knowing nothing but the mean rates. The observed model
 # gives {glue:text}`ext05_observed_never:s`% of the missing neurons a probability of a spike below one in ten thousand;
 # {glue:text}`ext05_observed_never_active:s`% of these do fire. For the augmented model it is
 # {glue:text}`ext05_augmented_never:s`%, of which {glue:text}`ext05_augmented_never_active:s`% fire.
 #
-# **It is not a matter of scale.** To stretch the probabilities would not change their order, and the order is poor, too.
+# **It is not a matter of scale.** Rescaling the probabilities would not change their order, and the order is poor, too.
 # A missing spike is ranked above a missing silence with probability {glue:text}`ext05_observed_ranking:s` by the
 # observed model, {glue:text}`ext05_augmented_ranking:s` by the augmented one, {glue:text}`ext05_independent_ranking:s`
 # by the mean rates, and {glue:text}`ext05_pseudolikelihood_ranking:s` by pseudolikelihood.
@@ -285,7 +285,7 @@ glue("ext05_denoised_likely", likely[-1], display=False)
 style.table(rows, ["model", *(f"{n} missing" for n in denoised_counts)])
 
 # %% [markdown]
-# The control is the third line. Pseudolikelihood asks for each neuron given *all* others; with many missing, their joint
+# The control is the third line. Pseudolikelihood fits each neuron given *all* others; with many missing, their joint
 # distribution counts, and that is what [maximum likelihood](../book/inverse_ising.md) fits. On the observed samples
 # alone it gains as much or more: with {glue:text}`ext05_denoised_most:s` missing, pseudolikelihood on augmented samples
 # lies {glue:text}`ext05_denoised_likely:s` nats from it. So the denoiser does not bring new information. Learning to
@@ -309,8 +309,8 @@ style.table(rows, ["model", *(f"{n} missing" for n in denoised_counts)])
 # The *log-loss*, $-\log p_i$ for a spike and $-\log(1 - p_i)$ for silence, judges the probability itself: no forecast
 # does better, on average, than the true one. Intervals are over test samples, by the bootstrap (SciPy's): samples are
 # drawn again with replacement, and differences are taken on the same samples. Another split and another training are
-# not in them; to see those, compare the seeds. Runs are those of Figure 14; scored anew, they keep counts, never a
-# sample of the recording:
+# not in them; to see those, compare the seeds. The trainings are those of Figure 14, scored anew; stored are counts,
+# never a sample of the recording:
 
 # %% tags=["remove-input"]
 source(extensions.fair_retina, extensions.fill_in, choices.retina_denoised)
@@ -418,8 +418,8 @@ for name, text in numbers.items():
 # %% [markdown]
 # ## Try next
 #
-# Both use the stored trainings and need the recording (about 2 minutes each). A ten times larger penalty makes pseudolikelihood more
-# like independent neurons; a ten times smaller one hardly changes it.
+# Both use the stored trainings and need the recording (about 2 minutes each). Expect a ten times larger penalty to make
+# pseudolikelihood more like independent neurons, and a ten times smaller one to change it little.
 #
 # ```sh
 # ising-book run ext05 -p 'missing_counts=[2, 14]' -p ridge=0.1 -p 'seeds=[0]'

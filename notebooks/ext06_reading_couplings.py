@@ -108,7 +108,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=2)
 # this page; the others have the fewest observed samples.
 #
 # **Where the detour loses.** Not in the samples: pseudolikelihood on the very same samples reaches
-# {glue:text}`ext06_augmented_pseudolikelihood:s`. The loss is the Erasure Machine's own approximation.
+# {glue:text}`ext06_augmented_pseudolikelihood:s`. What is lost is lost by the Erasure Machine's approximation.
 #
 # **No new information.** Pseudolikelihood on the observed samples takes seconds and is at
 # {glue:text}`ext06_pseudolikelihood:s` with a ridge and at {glue:text}`ext06_pseudolikelihood_bare:s` without. The
@@ -194,14 +194,14 @@ for name, text in numbers.items():
 # %% [markdown]
 # ## Try next
 #
-# Twenty spins, one seed: the parameters read off stay near the bound (about 5 minutes).
+# Twenty spins, one seed: expect the parameters read off to stay near the bound (about 5 minutes).
 #
 # ```sh
 # ising-book run ext06 -p n_spins=20 -p 'seeds=[0]' \
 #   -p 'coupling_scales=[0.4, 1.0]' -p 'observed_counts=[1000, 4000]'
 # ```
 #
-# The same with a training of 500 updates: they are far above the bound, so that the couplings are learned late
+# The same with a training of 500 updates: expect them far above the bound, since the couplings are learned late
 # (about 2 minutes).
 #
 # ```sh

@@ -160,7 +160,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=2)
 #
 # ## What to see
 #
-# **The thesis** chooses analog bits because a usual diffusion model of real numbers can then be used as it is, and
+# **The thesis** chooses analog bits because an ordinary diffusion model of real numbers can then be used as it is, and
 # ends with the hope for an architecture made for Ising data {cite}`lim2024thesis`. This page takes the other road:
 # noise that turns spins into spins, so that nothing has to be cut at the end.
 #
