@@ -1,8 +1,8 @@
-"""How nbval treats the notebooks: messages on standard error are no output, the retina may be absent."""
+"""How nbval treats the notebooks: messages on standard error are no output, a recording may be absent."""
 
 import pytest
 
-from tests.recording import uses_recording, why_absent
+from tests.recording import recordings, why_absent
 
 
 def pytest_collectstart(collector):
@@ -12,8 +12,8 @@ def pytest_collectstart(collector):
 
 
 def pytest_collection_modifyitems(items):
-    retina = [item for item in items if uses_recording(item.path)]
-    reason = why_absent() if retina else None
-    if reason:
-        for item in retina:
-            item.add_marker(pytest.mark.skip(reason=reason))
+    needs = {path: recordings(path) for path in {item.path for item in items}}
+    reasons = {path: why_absent(*names) for path, names in needs.items()}
+    for item in items:
+        if reasons[item.path]:
+            item.add_marker(pytest.mark.skip(reason=reasons[item.path]))

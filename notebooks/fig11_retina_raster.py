@@ -195,7 +195,8 @@ for m, by_name in counted.items():
 style.csv("fig11", columns)
 
 # %% tags=["remove-input", "hide-output"]
+name, digest, _, record = datasets.RETINA
 Markdown(
     f"**Where these numbers come from.** Notebook `fig11_retina_raster`, preset `{preset}`; no runs are needed. "
-    f"Recording: [{datasets.FILE_NAME}]({datasets.RECORD}), sha256 `{datasets.SHA256[:16]}…`."
+    f"Recording: [{name}]({record}), sha256 `{digest[:16]}…`."
 )

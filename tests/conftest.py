@@ -29,7 +29,7 @@ def recording():
     from ising_lib import datasets
     from tests.recording import why_absent
 
-    reason = why_absent()
+    reason = why_absent("retina")
     if reason:
         pytest.skip(reason)
     return datasets.load_retina()

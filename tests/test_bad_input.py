@@ -152,7 +152,7 @@ RECORD, ERROR = "holds what its maker gives, and checks nothing", "is an error"
 INNER = "is called with what another function has checked"
 MODULES = {  # modules whose public functions take what others have checked, but for those with rows
     **dict.fromkeys(
-        ("walk", "monitors", "choices", "extensions", "firmness", "provenance", "scoring", "claims", "reading"), INNER
+        ("walk", "monitors", "choices", "extensions", "real_data", "firmness", "provenance", "scoring", "claims", "reading"), INNER
     ),
     "style": "draws arrays of the notebooks; what does not fit together, matplotlib refuses",
     "doctor": "takes nothing that could be wrong",
@@ -160,7 +160,7 @@ MODULES = {  # modules whose public functions take what others have checked, but
 }
 EXEMPT = {
     **dict.fromkeys(("ddpm.TrainingStep", "erasure.ErasureFit", "estimators.Estimate", "store.Run"), RECORD),
-    **dict.fromkeys(("metrics.Recovery", "runs.Recipe"), RECORD),
+    **dict.fromkeys(("metrics.Recovery", "runs.Recipe", "datasets.Recording"), RECORD),
     **dict.fromkeys(("own_data.OwnData", "stopping.StoppingPoint"), RECORD),
     **dict.fromkeys(("checkpoints.Training", "boltzmann.BoltzmannFit", "discrete.DiscreteDiffusion"), RECORD),
     **dict.fromkeys(

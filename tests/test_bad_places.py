@@ -133,8 +133,9 @@ DAMAGED = "… must name a checkpoint, got …: damaged (…)"
 SAME = "resume must be saved from the same training, got … with other "
 FULL, NO_RUN = "[Errno 28] No space left on device", "damaged run file … (…)"
 LOOPBACK = "notebooks need connections to 127.0.0.1, which this machine refuses (…): …"
-NOT_IT = f"… is not the recording: its sha256 is …, expected {datasets.SHA256}"
-NO_DATA = f"path must name {datasets.FILE_NAME} or its folder, got …: no such file"
+RETINA = datasets.RETINA
+NOT_IT = f"… is not {RETINA.file_name}: its sha256 is …, expected {RETINA.sha256}"
+NO_DATA = f"path must name {RETINA.file_name} or its folder, got …: no such file"
 UNREAD = "DATA must be a readable .npz file, got 'a.npz': damaged or of another kind (BadZipFile)"
 UNNAMED = "--name must be an array of 'a.npz', which holds a (30 × 4), got 'b'"
 NOWHERE = "ISING_LIB_RESULTS must name a folder: there is no project around this package"
@@ -171,8 +172,10 @@ PLACES = [  # function, its call with a path, what makes that path, error, sente
     ("store.publish", publish, stored, ValueError, NOWHERE, lambda m: m.setenv("ISING_LIB_RESULTS", "")),
     ("datasets.load_retina", datasets.load_retina, gone, ABSENT, NO_DATA),
     ("datasets.load_retina", datasets.load_retina, here, ABSENT, NO_DATA),
-    ("datasets.load_retina", datasets.load_retina, holds(b"", datasets.FILE_NAME), ValueError, NOT_IT),
-    ("datasets.load_retina", datasets.load_retina, holds(b"else", datasets.FILE_NAME), ValueError, NOT_IT),
+    ("datasets.load_retina", datasets.load_retina, holds(b"", RETINA.file_name), ValueError, NOT_IT),
+    ("datasets.load_retina", datasets.load_retina, holds(b"else", RETINA.file_name), ValueError, NOT_IT),
+    ("datasets.load_annealer", datasets.load_annealer, gone, ABSENT, "path must name dwave_samples.zip or …"),
+    ("datasets.load_neurons", datasets.load_neurons, gone, ABSENT, "path must name maxent_….mat or …"),
     ("own_data.load", own_data.load, gone, UNUSABLE, "DATA must be a file, got …: no such file"),
     ("own_data.load", own_data.load, holds(b""), UNUSABLE, "DATA must hold samples, got …: an empty file"),
     ("own_data.load", own_data.load, holds(npz(a=SPINS)[:200], "a.npz"), UNUSABLE, UNREAD),

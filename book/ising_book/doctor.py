@@ -128,12 +128,12 @@ def recording():
     from ising_lib import datasets
 
     given = os.environ.get("ISING_LIB_DATA")
-    kept = Path(pooch.os_cache("ising_lib")) / datasets.FILE_NAME
+    kept = Path(pooch.os_cache("ising_lib")) / datasets.RETINA.file_name
     if not given and not kept.is_file():
-        source = f"Figures 11 to 14 fetch it from {datasets.URL}"
+        source = f"Figures 11 to 14 fetch it from {datasets.RETINA.url}"
         return Finding("retina recording", "note", "not on this machine", source)
     try:
-        file = datasets._locate(given or kept)
+        file = datasets._locate(datasets.RETINA, given or kept)
     except (datasets.DatasetNotFound, ValueError) as error:
         advice = "correct ISING_LIB_DATA" if given else "delete the file"
         return Finding("retina recording", "broken", str(error), advice)

@@ -39,7 +39,7 @@ def test_a_sound_machine_is_fine(places, monkeypatch):
     lines = result.stdout.splitlines()
     assert len(lines) == N_CHECKS
     assert all(line.split()[0] in ("fine", "note") for line in lines)
-    for said in (f"{places / 'cache'}, 3 runs, ", f"{places / 'results'}, 1 runs, ", datasets.URL):
+    for said in (f"{places / 'cache'}, 3 runs, ", f"{places / 'results'}, 1 runs, ", datasets.RETINA.url):
         assert said in result.stdout
 
 
@@ -70,13 +70,13 @@ def damaged_run(_, folder):
 
 
 def other_recording(monkeypatch, folder):
-    (folder / datasets.FILE_NAME).write_bytes(b"other")
+    (folder / datasets.RETINA.file_name).write_bytes(b"other")
     monkeypatch.setenv("ISING_LIB_DATA", str(folder))
 
 
 def half_fetched(_, folder):
     (folder / "fetched").mkdir()
-    (folder / "fetched" / datasets.FILE_NAME).write_bytes(b"half")
+    (folder / "fetched" / datasets.RETINA.file_name).write_bytes(b"half")
 
 
 def no_kernel(monkeypatch, _):
@@ -94,8 +94,8 @@ BROKEN = {  # how: words of its line
     old_packages: ("numpy is 0.1, not >=2.0", "safetensors is missing"),
     cache_is_a_file: ("cannot be written", "set ISING_LIB_CACHE"),
     damaged_run: ("damaged: trial_run-", "computed again"),
-    other_recording: ("is not the recording", "correct ISING_LIB_DATA"),
-    half_fetched: ("is not the recording", "delete the file"),
+    other_recording: (f"is not {datasets.RETINA.file_name}", "correct ISING_LIB_DATA"),
+    half_fetched: (f"is not {datasets.RETINA.file_name}", "delete the file"),
     no_kernel: ("Cannot assign requested address", "127.0.0.1"),
     failing_check: ("ZeroDivisionError", "report it"),
 }

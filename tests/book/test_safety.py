@@ -235,4 +235,4 @@ def test_the_recording_comes_encrypted_and_with_a_checksum(monkeypatch):
         datasets.load_retina()
     assert asked["url"].startswith("https://")
     assert re.fullmatch("[0-9a-f]{64}", asked["known_hash"])
-    assert asked["known_hash"] == datasets.SHA256
+    assert asked["known_hash"] == datasets.RETINA.sha256

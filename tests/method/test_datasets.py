@@ -1,14 +1,17 @@
-"""The recording against its published facts; and every way in which it can be missing or wrong."""
+"""The recordings against their published facts; and every way in which it can be missing or wrong."""
 
 import hashlib
+import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import requests
 import scipy.io
 
 from ising_lib import datasets
+from tests.recording import why_absent
 
 
 @pytest.fixture
@@ -17,10 +20,16 @@ def fabricated(tmp_path, monkeypatch, rng):
     spikes = rng.integers(0, 2, (3, 5, 7), dtype=np.uint8)
     folder = tmp_path / "data"
     folder.mkdir()
-    file = folder / datasets.FILE_NAME
+    file = folder / datasets.RETINA.file_name
     scipy.io.savemat(file, {"bint": spikes})
-    monkeypatch.setattr(datasets, "SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
+    publish(monkeypatch, "RETINA", file)
     return folder, spikes
+
+
+def publish(monkeypatch, name, file):
+    """Take the bytes of a file for those that were published."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setattr(datasets, name, getattr(datasets, name)._replace(sha256=digest))
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +63,46 @@ def test_the_forty_most_active_neurons(recording):
     assert (np.diff(activity) <= 0).all()
     assert (round(100 * activity.mean(), 2), round(100 * activity[0], 1)) == (7.47, 16.2)
     assert round(100 * activity[-1], 1) == 4.8
+
+
+FACTS = {  # shape, spins that are +1, different samples: counted in the files by other means
+    "annealer": ((500_000, 62), 15_139_585, 252_310),
+    "neurons": ((40_000, 15), 68_530, 1_501),
+}
+
+
+@pytest.mark.recording
+@pytest.mark.parametrize("name", FACTS)
+def test_other_recordings_are_the_published_ones(name):
+    reason = why_absent(name)
+    if reason:
+        pytest.skip(reason)
+    spins = getattr(datasets, f"load_{name}")()
+    shape, n_up, n_different = FACTS[name]
+    assert (spins.shape, spins.dtype, set(np.unique(spins))) == (shape, np.int8, {-1, 1})
+    assert (spins > 0).sum() == n_up
+    assert len(set(map(bytes, np.packbits(spins > 0, axis=1)))) == n_different
+
+
+def test_a_histogram_becomes_samples(tmp_path, monkeypatch):
+    """Each line is a count and a state: the state comes as often as its count says."""
+    file = tmp_path / datasets.ANNEALER.file_name
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("dwave_samples.csv", "2,1,-1,1\n1,-1,-1,1\n")
+    publish(monkeypatch, "ANNEALER", file)
+    spins = datasets.load_annealer(tmp_path)
+    assert spins.dtype == np.int8
+    assert spins.tolist() == [[1, -1, 1], [1, -1, 1], [-1, -1, 1]]
+
+
+def test_spikes_become_spins(tmp_path, monkeypatch):
+    file = tmp_path / datasets.NEURONS.file_name
+    with h5py.File(file, "w") as written:
+        written["spikes15"] = np.array([[1, 0], [0, 0], [1, 1]], dtype=np.uint8)
+    publish(monkeypatch, "NEURONS", file)
+    spins = datasets.load_neurons(tmp_path)
+    assert spins.dtype == np.int8
+    assert spins.tolist() == [[1, -1], [-1, -1], [1, 1]]
 
 
 def test_most_active_spins_by_hand():
@@ -91,7 +140,7 @@ def test_split_is_disjoint_shuffled_and_repeats_with_its_stream():
 def test_file_and_folder_are_both_understood(fabricated, form, way, monkeypatch):
     folder, spikes = fabricated
     monkeypatch.setenv("HOME", str(folder.parent))
-    given = {"file": folder / datasets.FILE_NAME, "folder": folder, "~": Path("~/data")}[form]
+    given = {"file": folder / datasets.RETINA.file_name, "folder": folder, "~": Path("~/data")}[form]
     if way == "environment":
         monkeypatch.setenv("ISING_LIB_DATA", str(given))
     loaded = datasets.load_retina({"path": given, "path as text": str(given), "environment": None}[way])
@@ -121,10 +170,12 @@ def test_what_is_not_the_recording_is_named(way, found, tmp_path, monkeypatch):
     with pytest.raises((datasets.DatasetNotFound, ValueError)) as caught:
         datasets.load_retina(given if way == "path" else None)
     if found == "other bytes":
-        said = f"{file} is not the recording: its sha256 is {hashlib.sha256(b'something else').hexdigest()}, "
-        assert str(caught.value) == f"{said}expected {datasets.SHA256}"
+        name, published = datasets.RETINA[:2]
+        digest = hashlib.sha256(b"something else").hexdigest()
+        said = f"{file} is not {name}: its sha256 is {digest}, expected {published}"
+        assert str(caught.value) == said
     else:
-        said = f"{way} must name {datasets.FILE_NAME} or its folder, got {given!r}: no such file"
+        said = f"{way} must name {datasets.RETINA.file_name} or its folder, got {given!r}: no such file"
         assert (caught.type, str(caught.value)) == (datasets.DatasetNotFound, said)
 
 
@@ -144,8 +195,8 @@ def test_offline_one_error_names_the_three_ways(failure, monkeypatch):
         datasets.load_retina()
     assert isinstance(caught.value, FileNotFoundError)
     assert caught.value.__cause__ is failure
-    ways = ("go online", datasets.RECORD, str(datasets.pooch.os_cache("ising_lib")), "ISING_LIB_DATA")
-    for part in (type(failure).__name__, datasets.FILE_NAME, *ways):
+    ways = ("go online", datasets.RETINA.record, str(datasets.pooch.os_cache("ising_lib")), "ISING_LIB_DATA")
+    for part in (type(failure).__name__, datasets.RETINA.file_name, *ways):
         assert part in str(caught.value)
 
 
@@ -156,11 +207,11 @@ def test_fetched_file_is_checked_and_read_from_the_cache(fabricated, monkeypatch
 
     def retrieve(url, **options):
         asked.update(options, url=url)
-        return str(folder / datasets.FILE_NAME)
+        return str(folder / datasets.RETINA.file_name)
 
     monkeypatch.setattr(datasets.pooch, "retrieve", retrieve)
     np.testing.assert_array_equal(datasets.load_retina(), spikes)
     del asked["downloader"]
     cache = datasets.pooch.os_cache("ising_lib")
-    named = {"known_hash": datasets.SHA256, "fname": datasets.FILE_NAME, "path": cache}
-    assert asked == {"url": datasets.URL, **named}
+    named = {"known_hash": datasets.RETINA.sha256, "fname": datasets.RETINA.file_name, "path": cache}
+    assert asked == {"url": datasets.RETINA.url, **named}
