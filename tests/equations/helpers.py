@@ -27,6 +27,19 @@ def covariance(table, weights):
     return centred.T @ (weights[:, None] * centred)
 
 
+def energy_variance(model, ruler=None):
+    """Var H under the model, by enumeration; H of another model where a ruler is given."""
+    p = exact.probabilities(model)
+    energies = ising.energy(ruler or model, exact.configurations(model.n_spins))
+    return p @ energies**2 - (p @ energies) ** 2
+
+
+def mean_energy(model, temperature):
+    """⟨H⟩ at a temperature, by enumeration."""
+    energies = ising.energy(model, exact.configurations(model.n_spins))
+    return exact.probabilities(model.at(1 / temperature)) @ energies
+
+
 def log_normal(x, mean, variance):
     """log N(x; mean, variance), number by number."""
     return -((x - mean) ** 2) / (2 * variance) - np.log(2 * np.pi * variance) / 2

@@ -10,7 +10,15 @@ from scipy import optimize
 
 from ising_lib import ddpm, erasure, estimators, exact, imputation, ising, stopping
 from ising_lib.ising import IsingModel
-from tests.equations.helpers import covariance, features, log_noised, posterior, score
+from tests.equations.helpers import (
+    covariance,
+    energy_variance,
+    features,
+    log_noised,
+    mean_energy,
+    posterior,
+    score,
+)
 from tests.equations.test_diffusion import one_spin_excess
 
 ROUNDING = 1e-12
@@ -105,17 +113,10 @@ def test_monte_carlo_3_deep_valley():
 def test_monte_carlo_4_temperatures(rng):
     """−C (Δβ)² to first order in Δβ; C of independent spins is M times that of one."""
     model, step = ising.gaussian(8, rng=rng), 1e-3
-    energies = ising.energy(model, exact.configurations(8))
-    p, hotter = exact.probabilities(model), exact.probabilities(model.at(1 - step))
-    capacity = p @ energies**2 - (p @ energies) ** 2
-    assert step * (p - hotter) @ energies == pytest.approx(-capacity * step**2, rel=0.02)
-    one, six = (np.full(n, 0.7) for n in (1, 6))
-    one, six = (IsingModel(h, np.zeros((h.size, h.size))) for h in (one, six))
-    variances = [
-        np.cov(ising.energy(m, exact.configurations(m.n_spins)), aweights=exact.probabilities(m), ddof=0)
-        for m in (one, six)
-    ]
-    assert variances[1] == pytest.approx(6 * variances[0])
+    change = mean_energy(model, 1) - mean_energy(model, 1 / (1 - step))
+    assert step * change == pytest.approx(-energy_variance(model) * step**2, rel=0.02)
+    one, six = (IsingModel(np.full(n, 0.7), np.zeros((n, n))) for n in (1, 6))
+    assert energy_variance(six) == pytest.approx(6 * energy_variance(one))
 
 
 def test_erasure_machine_1_one_spin():
@@ -290,11 +291,9 @@ def test_stopping_and_imputation_1_smallest_conflict():
 def test_stopping_and_imputation_2_open_chain():
     m, coupling = 6, 0.9
     chain = IsingModel(np.zeros(m), coupling * (np.eye(m, k=1) + np.eye(m, k=-1)))
-    energies = ising.energy(chain, exact.configurations(m))
     for beta in (0.0, 0.4, 1.5):
-        p = exact.probabilities(chain.at(beta))
-        variance = p @ energies**2 - (p @ energies) ** 2
-        assert variance == pytest.approx((m - 1) * coupling**2 * (1 - np.tanh(beta * coupling) ** 2))
+        expected = (m - 1) * coupling**2 * (1 - np.tanh(beta * coupling) ** 2)
+        assert energy_variance(chain.at(beta), ruler=chain) == pytest.approx(expected)
 
 
 def test_stopping_and_imputation_3_how_sharp():

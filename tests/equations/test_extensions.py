@@ -5,8 +5,17 @@ import pytest
 import torch
 
 from ising_lib import ddpm, erasure, estimators, exact, ising, kinetic, metrics
-from ising_lib.denoisers import FieldDenoiser, MeanField
-from tests.equations.helpers import covariance, features, gradient, tilted, vector
+from ising_lib.denoisers import FieldDenoiser
+from tests.equations.helpers import (
+    ExactField,
+    covariance,
+    features,
+    gradient,
+    mean_field,
+    posterior,
+    tilted,
+    vector,
+)
 
 ROUNDING = 1e-11
 M = 5
@@ -18,29 +27,6 @@ WEIGHTS = WEIGHTS / WEIGHTS.sum()
 @pytest.fixture
 def model(rng):
     return ising.gaussian(M, 1.5, 1.5, rng=rng)
-
-
-def mean_field(model):
-    """The denoiser with the parameters of a model, and its numbers c and d as they start."""
-    denoiser = MeanField(model.n_spins)
-    with torch.no_grad():
-        denoiser.fields.copy_(torch.tensor(model.fields))
-        denoiser.weights.copy_(torch.tensor(model.couplings))
-    return denoiser
-
-
-class ExactField(FieldDenoiser):
-    """The best guess of a small model, by enumeration, under the loss of the library."""
-
-    def __init__(self, model):
-        super().__init__(1000)
-        self.config = {"n_spins": model.n_spins, "n_steps": 1000}
-        self.states = torch.tensor(exact.configurations(model.n_spins), dtype=torch.float32)
-        self.log_p = torch.tensor(np.log(exact.probabilities(model)), dtype=torch.float32)
-
-    def rest(self, x, t):
-        mean = torch.softmax(self.log_p + self.known(x, t) @ self.states.T, 1) @ self.states
-        return torch.atanh(mean.clamp(-1 + 1e-7, 1 - 1e-7)) - self.known(x, t)
 
 
 # ---- the rivals
@@ -64,8 +50,8 @@ def test_eq_r1_r2_are_the_bound_of_the_library(model):
     information = torch.autograd.functional.hessian(minus_log_p, w).numpy()
     by_covariance = covariance(features(STATES), exact.probabilities(model))
     np.testing.assert_allclose(information, by_covariance, rtol=0, atol=ROUNDING)
-    bound = estimators.cramer_rao(model, 4000)
-    np.testing.assert_allclose(bound, np.diag(np.linalg.inv(information)) / 4000, rtol=1e-7)
+    expected = np.diag(np.linalg.inv(information)) / 4000
+    np.testing.assert_allclose(estimators.cramer_rao(model, 4000), expected, rtol=1e-7)
 
 
 # ---- the denoiser
@@ -76,11 +62,11 @@ def test_eq_b1_b2_posterior_is_in_the_known_field(t, model, rng):
     """Bayes' rule with the whole squares, against the model in the field that the library calls known."""
     denoiser, x = mean_field(model), rng.normal(size=M)
     kept = ddpm.NoiseSchedule.linear().alphas_bar[t - 1]
-    p = exact.probabilities(model) * np.exp(-((x - np.sqrt(kept) * STATES) ** 2).sum(1) / (2 * (1 - kept)))
+    expected = posterior(x, STATES, exact.probabilities(model), kept)
     known = denoiser.known(torch.tensor(x[None], dtype=torch.float32), torch.tensor([t]))[0].numpy()
     np.testing.assert_allclose(known, np.sqrt(kept) / (1 - kept) * x, rtol=1e-5)
     found = exact.probabilities(tilted(model, np.sqrt(kept) / (1 - kept) * x))
-    np.testing.assert_allclose(found, p / p.sum(), rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
 
 
 def test_eq_b3_iterations_spelled_out(model, rng):

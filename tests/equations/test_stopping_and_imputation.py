@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from ising_lib import erasure, exact, imputation, ising, stopping
-from tests.equations.helpers import features
+from tests.equations.helpers import energy_variance, features, mean_energy
+from tests.oracles import enumerated_conditional
 
 ROUNDING = 1e-12
 M = 5
@@ -17,12 +18,6 @@ STATES = exact.configurations(M)
 @pytest.fixture
 def model(rng):
     return ising.gaussian(M, 1.0, 1.0, rng=rng)
-
-
-def enumerated_variance(model, beta):
-    """Var H under p^β."""
-    p, energies = exact.probabilities(model.at(beta)), ising.energy(model, STATES)
-    return p @ energies**2 - (p @ energies) ** 2
 
 
 def test_eq_s1_energy_variance_is_a_quadratic_form(model, rng):
@@ -38,15 +33,11 @@ def test_eq_s2_variance_is_the_slope_of_the_mean_energy(model):
     beta = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
     [minus_mean] = torch.autograd.grad(torch.logsumexp(beta * exponents, 0), beta, create_graph=True)
     [slope] = torch.autograd.grad(minus_mean, beta)
-    assert slope.item() == pytest.approx(enumerated_variance(model, 1.0), abs=ROUNDING)
-
-    def mean_energy(temperature):
-        return exact.probabilities(model.at(1 / temperature)) @ ising.energy(model, STATES)
-
+    assert slope.item() == pytest.approx(energy_variance(model), abs=ROUNDING)
     d = 1e-4  # central difference: error d² ⟨E⟩'''/6 ≈ 1e-8, rounding 1e-16/d = 1e-12
     for temperature in (1.0, 1.7):
-        heat = (mean_energy(temperature + d) - mean_energy(temperature - d)) / (2 * d)
-        expected = enumerated_variance(model, 1 / temperature) / temperature**2
+        heat = (mean_energy(model, temperature + d) - mean_energy(model, temperature - d)) / (2 * d)
+        expected = energy_variance(model.at(1 / temperature), ruler=model) / temperature**2
         assert heat == pytest.approx(expected, abs=1e-6)
 
 
@@ -69,29 +60,12 @@ def test_eq_s4_first_change(scale, model, rng):
     With the ruler's terms alone it would be right if the ruler were the truth; it is not.
     """
     ruler = ising.gaussian(M, scale, scale, rng=rng)
-    energies, other = ising.energy(ruler, STATES), ising.energy(model, STATES)
-
-    def variance(beta):
-        p = np.exp(-beta * other) / np.exp(-beta * other).sum()
-        return p @ energies**2 - (p @ energies) ** 2
-
-    assert variance(0) == pytest.approx(stopping.energy_variance(STATES, ruler), rel=ROUNDING)
-    d = 1e-4  # error d² times a third derivative, of order (sum of |w|)^5/6 or less
-    slope = (variance(d) - variance(-d)) / (2 * d)
+    zero, d = energy_variance(model.at(0), ruler), 1e-4
+    assert zero == pytest.approx(stopping.energy_variance(STATES, ruler), rel=ROUNDING)
+    # error d² times a third derivative, of order (sum of |w|)^5/6 or less
+    slope = (energy_variance(model.at(d), ruler) - energy_variance(model.at(-d), ruler)) / (2 * d)
     assert slope == pytest.approx(2 * third(ruler, model), abs=1e-5)
-    assert abs(slope - 2 * third(ruler)) > 0.01  # the old form: 6 (Σ h h J + Σ J J J) of the ruler
-    own = 6 * (
-        ruler.fields @ ruler.couplings @ ruler.fields / 2
-        + np.trace(ruler.couplings @ ruler.couplings @ ruler.couplings) / 6
-    )
-    assert 2 * third(ruler) == pytest.approx(own, rel=1e-9)
-
-
-def test_eq_s4_the_variance_may_rise():
-    """Couplings that agree: at β = 1 the variance is above |w|²; couplings in conflict: below."""
-    for sign, rises in ((1, True), (-1, False)):
-        model = ising.IsingModel(np.zeros(M), 0.2 * sign * (1 - np.eye(M)))
-        assert (enumerated_variance(model, 1.0) > model.to_vector() @ model.to_vector()) == rises
+    assert abs(slope - 2 * third(ruler)) > 0.01
 
 
 def test_eq_s4_a_fit_closes_triangles(rng):
@@ -108,9 +82,9 @@ def test_eq_s4_a_fit_closes_triangles(rng):
     assert mixed.mean() > 5 * mixed.std() / np.sqrt(20)  # ruler a fit, samples of the truth: it rises
 
 
-def fit_value(vector, spins, epsilon):
+def fit_value(model, spins, epsilon):
     """K_f(w) = log ⟨e^{(1−ε)H}⟩_f/(1−ε): the first part of F."""
-    return np.log(np.exp(-(1 - epsilon) * features(spins) @ vector).mean()) / (1 - epsilon)
+    return np.log(np.exp((1 - epsilon) * ising.energy(model, spins)).mean()) / (1 - epsilon)
 
 
 def test_eq_s5_the_fit_weighs_the_variance(model, rng):
@@ -120,7 +94,7 @@ def test_eq_s5_the_fit_weighs_the_variance(model, rng):
     remainders = []
     for d in (0.02, 0.01):
         value = erasure._Problem(spins).gradient(w, 1 - d)[0] - (1 - d) / 2 * w @ w
-        assert value == pytest.approx(fit_value(w, spins, 1 - d), abs=1e-9)
+        assert value == pytest.approx(fit_value(model, spins, 1 - d), abs=1e-9)
         remainders.append(value - energies.mean() - d / 2 * energies.var())
     assert remainders[0] / remainders[1] == pytest.approx(4, rel=0.1)  # 1 + O(d), d · |H| ≈ 0.05
 
@@ -137,11 +111,9 @@ def test_eq_s6_observed_below_test(rng):
     """F_D(w_D) ≤ F_D(w_D') for every pair; hence K of the observed below K of the test samples on average."""
     gaps, variances = [], []
     for first, second, own, other in pairs_of_fits(rng, 150):
-        values = [
-            fit_value(m.to_vector(), first, 0.6) + 0.3 * m.to_vector() @ m.to_vector() for m in (own, other)
-        ]
+        values = [fit_value(m, first, 0.6) + 0.3 * (m.to_vector() ** 2).sum() for m in (own, other)]
         assert values[0] <= values[1] + 1e-9  # the fit is a minimum to residual²/ε = 1e-12
-        gaps.append(fit_value(own.to_vector(), second, 0.6) - fit_value(own.to_vector(), first, 0.6))
+        gaps.append(fit_value(own, second, 0.6) - fit_value(own, first, 0.6))
         variances.append(stopping.energy_variance(second, own) - stopping.energy_variance(first, own))
     for sample in (gaps, variances):  # the first is proved, the second is what the rule relies on
         assert np.mean(sample) > 5 * np.std(sample) / np.sqrt(len(sample))
@@ -192,39 +164,20 @@ def test_eq_s9_a_biased_sampler_moves_the_stopping_point():
     assert np.log(biased / true) == pytest.approx(0.01 * 12 / slope, rel=0.06)
 
 
-def known_and_missing(rng):
-    """One sample of which the spins 0, 2, 3 are missing."""
-    spins = rng.choice([-1, 1], M).astype(np.int8)
-    missing = np.array([0, 2, 3])
-    holes = spins.copy()
+def test_eq_s11_s12_missing_spins_are_a_smaller_ising_model(model, rng):
+    """Fields h_i + Σ_known J_ij σ_j, the same couplings; the argmax rule takes its most probable state."""
+    missing, holes = np.array([0, 2, 3]), rng.choice([-1, 1], M)
     holes[missing] = 0
-    return spins, missing, holes
-
-
-def conditional(model, spins, missing):
-    """p(σ_m | σ_known) by Bayes from the enumerated law, over the states of the missing spins."""
-    known = np.setdiff1d(np.arange(M), missing)
-    fits = (STATES[:, known] == spins[known]).all(1)
-    p = exact.probabilities(model)[fits]
-    return STATES[fits][:, missing], p / p.sum()
-
-
-def test_eq_s11_missing_spins_are_a_smaller_ising_model(model, rng):
-    """Fields h_i + Σ_known J_ij σ_j, the same couplings."""
-    spins, missing, holes = known_and_missing(rng)
-    states, expected = conditional(model, spins, missing)
+    [whole] = enumerated_conditional(model, holes[None])  # by Bayes, over all 2^M states
+    expected, states = whole[whole > 0], STATES[whole > 0][:, missing]
     fields = model.fields[missing] + model.couplings[missing] @ holes
     small = ising.IsingModel(fields, model.couplings[np.ix_(missing, missing)])
     found = exact.probabilities(small)[exact.index(states)]
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
     up = imputation.probability_up(model, holes[None])[0, missing]  # the library's, spin by spin
     np.testing.assert_allclose(up, expected @ (states > 0), rtol=0, atol=ROUNDING)
-
-
-def test_eq_s12_argmax_is_the_mode_of_the_conditional_distribution(model, rng):
-    spins, missing, holes = known_and_missing(rng)
-    states, p = conditional(model, spins, missing)
-    np.testing.assert_array_equal(imputation.impute(model, holes[None])[0, missing], states[p.argmax()])
+    filled = imputation.impute(model, holes[None])[0, missing]
+    np.testing.assert_array_equal(filled, states[expected.argmax()])
 
 
 def test_eq_s14_two_halves_make_the_whole_table(rng):
@@ -251,29 +204,21 @@ def test_eq_s13_a_field_stronger_than_all_couplings_decides(rng):
     assert n_decided > 100  # the statement is not empty
 
 
-def expected_scores(p, states, guess):
-    """(expected share of right spins, probability that all are right) of a guess."""
-    right = states == guess
-    return p @ right.mean(1), p @ right.all(1)
+def test_eq_s15_s16_marginal_mode_has_the_most_right_spins(rng):
+    """Of all 2^m guesses none has more right spins, and none is wholly right more often than the argmax.
 
-
-def test_eq_s15_marginal_mode_has_the_most_right_spins(rng):
-    """Of all 2^m guesses none has more right spins, and none is wholly right more often than the argmax."""
-    differ = 0
+    The share that is right is (1 + |⟨σ_i⟩|)/2 on average.
+    """
+    right, differ = (STATES[:, None] == STATES[None]).mean(2), 0  # of state and guess, (2^M, 2^M)
     for _ in range(200):
         model = ising.gaussian(M, 3.0, 0.3, rng=rng)
         p, holes = exact.probabilities(model), np.zeros((1, M), np.int8)
-        joint = imputation.impute(model, holes, "argmax")[0]
-        single = imputation.impute(model, holes, "marginal")[0]
-        scores = np.array([expected_scores(p, STATES, guess) for guess in STATES])
-        assert expected_scores(p, STATES, single)[0] >= scores[:, 0].max() - ROUNDING
-        assert expected_scores(p, STATES, joint)[1] >= scores[:, 1].max() - ROUNDING
-        differ += expected_scores(p, STATES, single)[0] > expected_scores(p, STATES, joint)[0] + 1e-6
+        joint, single = (
+            exact.index(imputation.impute(model, holes, rule))[0] for rule in ("argmax", "marginal")
+        )
+        shares = p @ right
+        assert shares[single] >= shares.max() - ROUNDING
+        assert shares[single] == pytest.approx((1 + np.abs(exact.moments(model)[0])).mean() / 2, abs=ROUNDING)
+        assert p[joint] >= p.max() - ROUNDING
+        differ += shares[single] > shares[joint] + 1e-6
     assert differ > 5  # the two rules are not the same
-
-
-def test_eq_s16_expected_accuracy_of_the_marginal_rule(model):
-    """Its value, the mean of max(p_i, 1 − p_i) = (1 + |⟨σ_i⟩|)/2."""
-    single = imputation.impute(model, np.zeros((1, M), np.int8), "marginal")[0]
-    found = expected_scores(exact.probabilities(model), STATES, single)[0]
-    assert found == pytest.approx((1 + np.abs(exact.moments(model)[0])).mean() / 2, abs=ROUNDING)
