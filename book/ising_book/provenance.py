@@ -105,7 +105,7 @@ def costs(planned):
     lines = [
         f"{len(found_runs)} of {len(runs)} runs are stored. They took {_hours(found_runs)} core-hours: "
         f"{_hours(of_thesis)} those of the thesis's figures, and the rest those of the extensions alone. "
-        f"The clock's seconds stand for {len(by_clock)} of them, {_hours(by_clock)} hours in all.",
+        f"For {len(by_clock)} of them, {_hours(by_clock)} hours in all, only wall-clock time was recorded.",
         "",
         ":::{div} full-width",  # the table needs the margin, too
         "| run | figures | M | N | g | seed | iterations | seconds | commit | date |",

@@ -1,4 +1,4 @@
-"""Find a run or compute it: which function belongs to which world, side by side, one thread each.
+"""Find a run or compute it: which function belongs to which world, side by side, one thread each::
 
     [run] = runs.find_or_compute([worlds.Augmentation(n_spins=20, n_observed=1000)])
     run["variance"], run.model("augmented"), run.provenance["seconds"]

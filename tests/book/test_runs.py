@@ -171,4 +171,4 @@ def test_costs_name_every_run_once_and_part_the_thesis_from_the_extensions(monke
     assert [rows[key][1] for key in keys] == ["fig98", "fig98, ext99", "ext99", "ext99"]
     assert [rows[key][6] for key in keys] == ["24", "–", "–", "not stored"]
     assert "3 of 4 runs are stored. They took 4.0 core-hours: 3.0 those of the thesis's figures" in text
-    assert "The clock's seconds stand for 1 of them, 2.0 hours in all." in text
+    assert "For 1 of them, 2.0 hours in all, only wall-clock time was recorded." in text
