@@ -20,11 +20,7 @@ _NETWORK, _TRAINING = "ising_lib-ddpm-1", "ising_lib-training-1"  # what a file 
 
 
 def save(path, denoiser, schedule):
-    """Write a network of a class of ``denoisers``, the arguments it was made with, and its noise schedule.
-
-    Raises:
-        OSError: no such folder, no right, no space; what was there before still is.
-    """
+    """Write a network of a class of ``denoisers``, the arguments it was made with, and its noise schedule."""
     config = denoisers.checked_config(denoiser, schedule)
     if vars(denoisers).get(type(denoiser).__name__) is not type(denoiser):
         raise TypeError(f"denoiser must be of a class of ising_lib.denoisers, got {type(denoiser).__name__}")

@@ -121,16 +121,14 @@ def _updates(state, done, schedule, data, n_iterations, batch_size, average, low
 def denoising_loss(denoiser, schedule, spins, *, rng, n_draws=4, precision="auto", device="cpu"):
     """L_simple = E ‖ε̄ − ε̂(σ_t, t)‖² / M of a finished denoiser on samples (N, M) of ±1  (thesis Eq. 44).
 
-    On the samples it was trained with, and on others: where the second rises, it overfits.  Equal streams
-    give equal t and noise for equally many samples, so that differences are not lost in the noise.
+    On the samples it was trained with, and on others: where the second rises, it overfits.  A network that
+    always says zero has 1.  Equal streams give equal t and noise for equally many samples, so that
+    differences are not lost in the noise.
 
     Args:
         denoiser, schedule, precision, device: as in ``sample``.
         spins, rng: the samples, and the stream of t and of the noise.
         n_draws: noised copies of each sample; t is spread evenly over 1 … T.
-
-    Returns:
-        float: 1 for a network that always says zero.
     """
     low_precision = resolve_precision(precision, device, denoiser) == "bfloat16"
     data, random = _to_score(denoiser, schedule, spins, n_draws, rng, device)

@@ -18,7 +18,7 @@ _BURN_IN, _SWEEPS = 200, 1000
 
 
 def impute(model, spins, rule="argmax", *, rng=None):
-    """Replace the zeros in ``spins``.
+    """Replace the zeros in ``spins``, (N, M) int8 of ±1; the known spins are untouched.
 
     Args:
         model, spins: the inferred (h, J), and samples (N, M) of −1, 0 (missing) and +1.
@@ -26,9 +26,6 @@ def impute(model, spins, rule="argmax", *, rng=None):
             "marginal", each spin's more probable value, which makes the fewest errors per spin.
         rng: needed only when some sample misses more than 20 spins: argmax then takes the best of 16
             annealed heat baths, marginal averages over a heat bath.
-
-    Returns:
-        numpy.ndarray: (N, M) int8 of ±1; the known spins are untouched.
     """
     _checks.choice("rule", rule, ("argmax", "marginal"))
     if rule == "marginal":

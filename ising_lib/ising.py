@@ -68,14 +68,13 @@ def split_vector(vector, n_spins):
 
 
 def gaussian(n_spins, coupling_scale=1.0, field_scale=1.0, *, rng):
-    """A random instance: J_ij ~ N(0, g²/M) for i < j and h_i ~ N(0, g_h²/M)  (thesis Sec. 3.1).
+    """A random IsingModel: J_ij ~ N(0, g²/M) for i < j and h_i ~ N(0, g_h²/M)  (thesis Sec. 3.1).
+
+    With g = 1 this is a Sherrington–Kirkpatrick model near its spin-glass transition.
 
     Args:
         n_spins, rng: M, and the stream that draws the couplings first, then the fields.
         coupling_scale, field_scale: g and g_h; the thesis uses one for both unless it says otherwise.
-
-    Returns:
-        IsingModel: with g = 1 this is a Sherrington–Kirkpatrick model near its spin-glass transition.
     """
     _checks.count("n_spins", n_spins)
     _checks.real("coupling_scale", coupling_scale, low=0.0)

@@ -41,13 +41,10 @@ def recovery(true_spins, filled_spins, missing):
 
 
 def confusion(true_spins, filled_spins, missing):
-    """How the missing spins of each sample were filled in: the counts that all scores are made of.
+    """The counts that all scores are made of, of each sample's missing spins: (4, N) int.
 
-    Args:
-        true_spins, filled_spins, missing: (N, M) of ±1, twice, and (N, M) bool.
-
-    Returns:
-        numpy.ndarray: (4, N) int, the +1 found, the +1 missed, the +1 invented, and the −1 filled in rightly.
+    They are the +1 found, the +1 missed, the +1 invented, and the −1 filled in rightly.  Spins are (N, M) of
+    ±1, and missing is (N, M) bool.
     """
     up, filled = np.asarray(true_spins) > 0, np.asarray(filled_spins) > 0
     if filled.shape != up.shape:
@@ -99,7 +96,7 @@ def log_pseudolikelihood(model, spins):
 
 
 def log_loss(true_spins, log_odds, missing):
-    """−Σ_i log p(σ_i | known) over the missing spins of each sample: what a forecast costs in the end.
+    """−Σ_i log p(σ_i | known) over the missing spins of each sample, (N,) in nats: what a forecast costs.
 
     With L_i the log-odds of +1, −log p(σ_i | known) = log(1 + exp(−σ_i L_i)).  It falls with what a model
     knows and rises with what it wrongly takes for sure; on average the true distribution does best.
@@ -107,9 +104,6 @@ def log_loss(true_spins, log_odds, missing):
     Args:
         true_spins, missing: (N, M) of ±1, and bool.
         log_odds: (N, M), from ``imputation.log_odds``; only those of missing spins are looked at.
-
-    Returns:
-        numpy.ndarray: (N,), in nats; infinite where something impossible came true.
     """
     true_spins = _checks.spins("true_spins", true_spins)
     missing = _checks.mask("missing", missing, true_spins.shape)

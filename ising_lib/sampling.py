@@ -41,7 +41,7 @@ def sample(
     hottest=0.25,
     max_overlap=0.05,
 ):
-    """Draw N equilibrium configurations of p(σ | h, J)  (thesis Eq. 1, Sec. 3.1).
+    """Draw N equilibrium configurations of p(σ | h, J), (N, M) int8 of ±1  (thesis Eq. 1, Sec. 3.1).
 
     ``n_chains`` independent chains start from random spins, forget them during ``burn_in`` sweeps, and give
     one sample each every ``thin`` sweeps.  With ``n_temperatures`` > 1 each chain is a ladder of replicas
@@ -54,14 +54,11 @@ def sample(
     Args:
         model, n_samples: the distribution to sample, and N.
         rng: stream for the starting spins and for the seeds of the chains' own generators.
-        n_chains: independent chains, at least 256 so that the check is sharp.
+        n_chains: independent chains, at least 256 so that the check is sharp; each n_chains rows, in order.
         burn_in, thin: sweeps before the first sample, and between two samples of a chain.
         n_temperatures: replicas per chain; 1 is the plain heat bath. "auto" begins with that; if it does
             not mix, that is logged as a warning, and all is drawn anew with 10.
         hottest, max_overlap: inverse temperature of the hottest replica; largest memory that is accepted.
-
-    Returns:
-        numpy.ndarray: (N, M) int8 of ±1, in blocks of n_chains rows, the chains in order.
 
     Raises:
         NotMixed: the chains remember more than ``max_overlap``; nothing is returned.

@@ -27,7 +27,7 @@ def energy_variance(spins, model):
 
 
 def crossing(iterations, variance, test_line, observed_line):
-    """The thesis's stopping rule: stop where Var E of the samples comes down to the test line.
+    """The StoppingPoint where Var E of the samples first comes down to the test line: the thesis's rule.
 
     Half-trained networks make samples whose variance is too high; it falls as training goes on, through
     that of fresh test samples, towards that of the observed samples, which the network ends by copying.
@@ -37,9 +37,6 @@ def crossing(iterations, variance, test_line, observed_line):
     Args:
         iterations, variance: (K,) rising numbers of updates, and Var E of the samples drawn there.
         test_line, observed_line: Var E of the test samples and of the observed samples.
-
-    Returns:
-        StoppingPoint: the first crossing from above.
     """
     variance = _checks.array("variance", variance, shape=(max(np.size(variance), 1),))
     iterations = _checks.array("iterations", iterations, shape=variance.shape)
