@@ -322,6 +322,11 @@ of("worlds.Kinetic", {}, **KNOWN, n_iterations=count(2), n_augmented=count(2),
 of("worlds.RetinaDenoised", {}, **RECORDED, n_iterations=count(2), n_augmented=count(2),
     n_sampling_steps=count(1, 1000), missing_counts=HIDE)
 of("worlds.RetinaInTime", {}, n_spins=count(2), n_repeats=count(2), seed=count(0))
+FROM = choice("annealer", "neurons")
+of("worlds.WholeRecording", {}, recording=FROM, n_spins=count(2), seed=count(0))
+of("worlds.Recorded", {}, **RECORDED, recording=FROM, n_iterations=count(2), n_augmented=count(2),
+    n_sampling_steps=count(1, 1000))
+of("worlds.RecordedAugmentation", {}, "training", **RECORDED, recording=FROM)
 of("worlds.stream", {"seed": 3, "name": "truth"}, "name", seed=count(0))
 SEEDS = Guard({"seeds": 3}, "seeds must be a list of at least one whole number, got 3; …")
 of("worlds.from_parameters", {"kind": worlds.Augmentation, "parameters": {"seeds": [0]}}, "kind changes",

@@ -37,6 +37,7 @@ _FIELDS = {  # {check: fields that it guards, in whatever world they are}
     partial(_checks.choice, allowed=("equilibrium", "pool")): ("drawn",),
     partial(_checks.choice, allowed=("MeanField", "LogitMLP")): ("denoiser",),
     partial(_checks.choice, allowed=("bins", "repeats", "frames")): ("split_by",),
+    partial(_checks.choice, allowed=("annealer", "neurons")): ("recording",),
 }
 _COUNTS_OF_TRAINING = ("n_iterations", "n_checkpoints", "n_monitor", "n_augmented", "n_noise_levels")
 _TRAINING = {
@@ -284,9 +285,61 @@ class Discrete(KnownTruth):
     n_augmented: int = 100_000  #: samples drawn from each
 
 
+@dataclass(frozen=True)
+class WholeRecording(World):
+    """All samples of a recording, its first ``n_spins`` spins: a fit to them stands for the truth.
+
+    Beyond the thesis.  ``recording`` is "annealer" or "neurons"; ``seed`` is of the Monte Carlo.
+    """
+
+    experiment = "whole_recording"
+    version = 1
+
+    recording: str = "annealer"
+    n_spins: int = 62
+    seed: int = 0
+
+    def whole(self):
+        """The world of the fit to all samples."""
+        return WholeRecording(self.recording, self.n_spins)
+
+
+@dataclass(frozen=True)
+class Recorded(WholeRecording):
+    """A few samples of a recording, given to every method: who comes nearest to the fit to all?
+
+    Args:
+        recording, n_spins: as of ``WholeRecording``.
+        n_observed, n_test: samples drawn, by ``seed``, without replacement.
+        n_iterations, n_augmented, n_sampling_steps: of the mean-field denoiser, ``N_NOISE_LEVELS``.
+    """
+
+    experiment = "recorded"
+    version = 1
+
+    n_observed: int = 4000
+    n_test: int = 4000
+    n_iterations: int = 3000
+    n_augmented: int = 20_000
+    n_sampling_steps: int = 30
+
+
+@dataclass(frozen=True)
+class RecordedAugmentation(WholeRecording):
+    """The thesis's pipeline on the samples of a ``Recorded``."""
+
+    experiment = "recorded_augmentation"
+    version = 1
+
+    n_observed: int = 4000
+    n_test: int = 4000
+    training: Training = Training()
+
+
 _KNOWN = Augmentation, HeldOut, Firmness, Rivals, Corrected, Discrete, Kinetic
 _RECORDED = Retina, FairRetina, RetinaFirmness, RetinaDenoised, RetinaInTime
-KINDS = *_KNOWN, *_RECORDED
+_REAL = WholeRecording, Recorded, RecordedAugmentation
+KINDS = *_KNOWN, *_RECORDED, *_REAL
 
 
 def stream(seed, name):
