@@ -127,22 +127,23 @@ for k, ax in enumerate(axes):
 # ## What to see
 #
 # **The thesis** stops where the variance of the energy of the generated samples comes down to that of a test set as
-# large as the observed one {cite}`lim2024thesis` ([Figure 7](fig07_early_stopping.ipynb)). But $N$ test samples could
-# have been observed samples. So the rule competes with what one can do with $N$ samples in all. The *regret* of a rule
-# is the error at the checkpoint it keeps over the lowest error of the same training.
+# large as the observed one {cite}`lim2024thesis` ([Figure 7](fig07_early_stopping.ipynb)). But these $N$ test samples could
+# have been observed samples. So we ask what can be done with $N$ samples in all. The *regret* of a rule is the error at
+# the checkpoint it keeps over the lowest error of the same training.
 #
 # **With {glue:text}`ext04_few_n:s` samples** the thesis's rule with its test set fired in
 # {glue:text}`ext04_few_test_fires:s` seeds, with a regret of {glue:text}`ext04_few_test_regret:s` (mean, smallest and
 # largest). With a part held out it fired in {glue:text}`ext04_few_part_fires:s`, before the best checkpoint in
 # {glue:text}`ext04_few_part_early:s`, with a regret of {glue:text}`ext04_few_part_regret:s`. The lowest loss on the
-# same part has {glue:text}`ext04_few_part_loss_regret:s`, not stopping at all {glue:text}`ext04_few_part_last_regret:s`.
+# same part has a regret of {glue:text}`ext04_few_part_loss_regret:s`, not stopping at all one of
+# {glue:text}`ext04_few_part_last_regret:s`.
 #
-# **The price of the split.** Holding a part out costs something else besides: the network learns from fewer. The
-# oracle's own error is {glue:text}`ext04_few_split:s` times as large. A second training on all $N$, for as long as the
-# part has chosen, costs no data. It gives {glue:text}`ext04_few_again:s` by the thesis's rule and
-# {glue:text}`ext04_few_again_loss:s` by the loss, in units of the Erasure Machine's error on the observed samples;
-# without it, {glue:text}`ext04_few_part:s` and {glue:text}`ext04_few_part_loss:s`. The thesis's rule with $N$ more
-# samples reaches {glue:text}`ext04_few_test:s`.
+# **The price of the split.** A network that does not see the part held out learns from fewer samples: the error of
+# the oracle, which always keeps the best checkpoint, is {glue:text}`ext04_few_split:s` times as large. A second
+# training on all $N$, for as long as the part has chosen, costs no data. Its error is {glue:text}`ext04_few_again:s`
+# by the thesis's rule and {glue:text}`ext04_few_again_loss:s` by the loss, in units of the Erasure Machine's error on
+# the observed samples; without the second training, {glue:text}`ext04_few_part:s` and
+# {glue:text}`ext04_few_part_loss:s`. The thesis's rule with $N$ more samples reaches {glue:text}`ext04_few_test:s`.
 #
 # **With {glue:text}`ext04_many_n:s` samples** little is decided within {glue:text}`ext04_iterations:s` iterations. The
 # rule fires in {glue:text}`ext04_many_test_fires:s` seeds with a test set and in {glue:text}`ext04_many_part_fires:s`
@@ -160,7 +161,7 @@ for k, ax in enumerate(axes):
 # ({glue:text}`ext04_many_best_mean:s`). A [denoiser with few parameters](ext02_structured_denoiser.ipynb) needs none of
 # this: it does not overfit, and nothing has to be held out.
 #
-# This is what the rules see:
+# The rules decide by these curves:
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four panels against training iterations, for trainings on all samples and on the part that is left when a fifth is held out. Top: the error over that of the Erasure Machine on all observed samples, for few and for many samples; with few samples it falls, then rises. Bottom, for few samples: the variance of the energy over its line, with a band for the uncertainty of a line from the part held out; and the denoising loss over its lowest value."}}
 fig, axes = plt.subplots(2, 2, figsize=(8, 5.6))
@@ -211,7 +212,7 @@ _ = fig.legend(handles, texts, loc="outside lower center", ncols=2)
 # samples, {glue:text}`ext04_few_test_line:s` from a test set. By [Eq. (S.9)](#eq-s-9) such an error moves the stopping
 # point, the more the flatter the curve is.
 #
-# **The loss asks another question.** To take away noise well is not yet to place the samples well. Seed by seed, the
+# **The loss asks another question.** A network that removes noise well need not yet generate good samples. Seed by seed, the
 # loss on the part is lowest after {glue:text}`ext04_few_part_loss_at:s` iterations, the error after
 # {glue:text}`ext04_few_part_oracle_at:s`. With a whole test set it is {glue:text}`ext04_few_test_loss_at:s` against
 # {glue:text}`ext04_few_oracle_at:s`.
@@ -285,14 +286,14 @@ for name, text in numbers.items():
 # %% [markdown]
 # ## Try next
 #
-# A tenth held out instead of a fifth: the line is less certain, but the split costs less (six new trainings, about
-# half an hour of one core).
+# A tenth held out instead of a fifth: expect a less certain line, and a cheaper split (six new trainings, about half an
+# hour of one core).
 #
 # ```sh
 # ising-book run ext04 -p held_out=0.1
 # ```
 #
-# Still fewer samples, where overfitting comes sooner and stopping decides more (two new trainings, about 10
+# Still fewer samples: expect overfitting to come sooner, and stopping to decide more (two new trainings, about 10
 # minutes):
 #
 # ```sh

@@ -74,15 +74,16 @@ for panel in "EF":
     axes[panel].set(xlabel="$g$", xticks=coupling_scales)
 
 # %% [markdown]
-# *Left: inferred against true parameters of one seed, fields and couplings, all four panels on one scale; on the
+# Left: inferred against true parameters of one seed, fields and couplings, all four panels on one scale; on the
 # solid line they agree, the dashed line is a fit. Right: the error against $g$, and the ratio of the two errors.
-# Lines are means over the seeds, bands reach from the smallest to the largest.*
+# Lines are means over the seeds, bands reach from the smallest to the largest.
 #
 # ## What to see
 #
-# **The thesis** finds a lower error from augmented samples at every $g$.
+# **The thesis** finds a lower error from augmented samples at every $g$, for weak couplings ($g = 0.6$) and strong ones
+# ($g = 1$) alike. It prints no values.
 #
-# **Augmentation helps at strong coupling and hurts at weak coupling, with our training.** It lowered the error in
+# **Here augmentation helps at strong coupling and hurts at weak coupling.** It lowered the error in
 # {glue:text}`fig09_better:s` runs: in every seed at $g =$ {glue:text}`fig09_won:s`, and not in every seed at $g =$
 # {glue:text}`fig09_lost:s`. The ratio of the errors is smallest with {glue:text}`fig09_best:s`, and largest with
 # {glue:text}`fig09_worst:s`.
@@ -98,12 +99,13 @@ for panel in "EF":
 # {glue:text}`fig09_stop_worst:s` updates on average, and in {glue:text}`fig09_falling:s` losing runs the held-out
 # denoising loss was still falling.
 #
-# **Noise decides when.** Nearly independent spins have nearly the energy variance of test samples from the start.
-# Where the rule fired, in {glue:text}`fig09_fired:s` runs, Var $E$ was below its line by {glue:text}`fig09_under:s`;
-# the noise of the line is about {glue:text}`fig09_line_noise:s`, that of a checkpoint
-# {glue:text}`fig09_look_noise:s`. The losing runs were not trained further, unlike the losing corner of [Figure
-# 10](fig10_sample_sizes.ipynb): they show that the network *and its rule* fail, not that augmentation must. A
-# denoiser that [knows Bayes' rule](ext02_structured_denoiser.ipynb) needs no rule.
+# **Noise decides when it ends.** Nearly independent spins have nearly the energy variance of test samples from the
+# start. Where the rule fired, in {glue:text}`fig09_fired:s` runs, Var $E$ was below its line by
+# {glue:text}`fig09_under:s`; the noise of the line is about {glue:text}`fig09_line_noise:s`, that of a checkpoint
+# {glue:text}`fig09_look_noise:s`. On this page the losing runs were not trained further, unlike those of [Figure
+# 10](fig10_sample_sizes.ipynb): they show that the network *and its rule* fail together, not that augmentation must.
+# [A longer training](firmness.ipynb) is measured elsewhere. A denoiser that
+# [knows Bayes' rule](ext02_structured_denoiser.ipynb) needs no rule.
 #
 # ## How it is computed
 #
@@ -115,13 +117,18 @@ for panel in "EF":
 source(walk.augmentation, walk.truth, walk.draw)
 
 # %% [markdown]
-# **The thesis states** $M$, $N$, the number of augmented samples, and two of the $g$. **We chose:**
+# ### What the thesis states, and what we chose
 #
-# - six values of $g$. The truth of a seed is one matrix, rescaled by $g$: six strengths are not six independent
-#   trials;
-# - at most 2,000 updates, or fewer where the rule fires;
-# - samples drawn in 12 steps. On the one network where this was [measured](../book/benchmarks.md), at $M = 40$,
-#   $N = 4{,}000$ and $g = 1$, the error after augmentation came out a little larger than with 30 steps.
+# | The thesis states | We chose |
+# |---|---|
+# | $M = 40$, $N = 4{,}000$, 100,000 augmented samples. | The same, three seeds. |
+# | $g = 0.6$ and $g = 1$ in the scatter plots; other $g$ in a curve, not named in its text. | Six values. The truth of a seed is one matrix, rescaled by $g$: six strengths are not six independent trials. |
+# | One $g$ for fields and couplings. | The same. |
+# | Stop where the variances meet. | The same, and after 2,000 updates at the latest. |
+# | Samples by the steps of a DDPM. | 12 of the 1,000 steps. On the one network where this was [measured](../book/benchmarks.md), at $M = 40$, $N = 4{,}000$ and $g = 1$, the error came out a little larger than with 30. |
+# | Little on the training. | The rest as [with Figure 7](fig07_early_stopping.ipynb). |
+#
+# What changes under other choices is on the page [How firm is each verdict](firmness.ipynb).
 #
 # ## The numbers
 
@@ -174,15 +181,17 @@ for name, text in {
 # %% [markdown]
 # ## Try next
 #
-# No stop at a weak coupling, for a few spins (about 1 minute of one core):
-#
-# ```sh
+# ```bash
 # ising-book run fig09 -p n_spins=12 -p n_observed=500 -p 'coupling_scales=[0.4]' \
 #   -p stop=False -p n_iterations=1000 -p n_checkpoints=4 -p n_monitor=1000 \
 #   -p n_augmented=10000 -p 'seeds=[0]' --html
+# ising-book run fig09 -p n_spins=12 -p n_observed=500 -p 'coupling_scales=[0.4]' \
+#   -p stop=False -p n_iterations=4000 -p n_checkpoints=4 -p n_monitor=1000 \
+#   -p n_augmented=10000 -p 'seeds=[0]' --html
 # ```
 #
-# After so many updates the two errors are about equal; four times as many changed little when we tried.
+# A weak coupling and few spins, without the rule: expect the two errors to be about equal (about 1 minute of one core).
+# Four times the updates: expect little change (about 3 minutes).
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 columns = {"g": np.repeat(coupling_scales, len(seeds)), "seed": seeds * len(coupling_scales)}

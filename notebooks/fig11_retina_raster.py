@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Figure 11: what the retina says
 #
-# **The thesis shows** *a recording of 160 neurons of a salamander retina, whose activity it then describes by an
-# Ising model.* It makes no claim here. We ask whether there is something for couplings to describe.
+# **The thesis shows** *a recording of 160 neurons of a salamander retina, whose activity it then describes by an Ising
+# model.* {cite}`lim2024thesis` We ask whether there is something for couplings to describe.
+# *No verdict: the thesis measures nothing here, so this is not among the [claims](../book/claims.md).*
 
 # %% tags=["parameters", "hide-cell"]
 preset = "thesis"
@@ -50,18 +51,20 @@ for number, ax in enumerate(axes[:, 0], start=1):
 _ = ax.set_xlabel("time in the film (s)")
 
 # %% [markdown]
-# *Each tick is a bin of 20 ms in which a neuron fired; one row per neuron, the most active on top, those used in
-# Figures 12 to 14 in blue.*
+# Each tick is a bin of 20 ms in which a neuron fired; one row per neuron, the most active on top, those used in
+# Figures 12 to 14 in blue.
 #
 # ## What to see
 #
-# **The film is seen.** Columns of spikes stand at the same times in every repeat. Between them the retina is quiet.
+# **The thesis** shows the raster alone, without numbers.
+#
+# **The retina follows the film.** Columns of spikes stand at the same times in every repeat. Between them it is quiet.
 #
 # **Silence is the rule.** Over {glue:text}`fig11_bins:s` bins in {glue:text}`fig11_repeats:s` repeats, a neuron fires
 # in {glue:text}`fig11_rate:s` of the bins, from {glue:text}`fig11_highest:s` for the most active one to
 # {glue:text}`fig11_lowest:s` for the least. The {glue:text}`fig11_n_spins:s` most active neurons carry
 # {glue:text}`fig11_share:s` of the spikes. Even they fire in only {glue:text}`fig11_rate_chosen:s` of the bins. Keep
-# a number in mind for the next figures: whoever says "silent" to everything about these neurons is right in
+# a number in mind for the next figures: whoever always guesses "silent" for these neurons is right in
 # {glue:text}`fig11_silent_chosen:s` of the cases.
 
 # %% tags=["hide-cell"]
@@ -98,8 +101,8 @@ entries = ax.get_legend_handles_labels()
 _ = fig.legend(*entries, loc="outside upper right", ncols=3)
 
 # %% [markdown]
-# *Left: in how many bins each neuron fires. Right: how many neurons fire in the same bin; black if each followed the
-# film by itself, grey if each fired at its mean rate.*
+# Left: in how many bins each neuron fires. Right: how many neurons fire in the same bin; black if each followed the
+# film by itself, grey if each fired at its mean rate.
 #
 # **Neurons fire together.** No neuron fires in {glue:text}`fig11_none_recording:s` of the bins; independent neurons
 # would all be silent in {glue:text}`fig11_none_independent:s`. {glue:text}`fig11_busy:s` or more of the 160, three
@@ -114,9 +117,9 @@ _ = fig.legend(*entries, loc="outside upper right", ncols=3)
 # independent neurons. Only the largest and rarest counts, at the right end of the panels, are more frequent than the
 # film explains.
 #
-# So couplings fitted to single bins, as in the thesis, describe both what neurons see in common and what they tell
-# each other. They are no wiring diagram. And training and test samples drawn at random from all bins, as in Figures
-# 12 to 14, come from the same moments of the same film.
+# So couplings fitted to single bins, as in the thesis, describe both what neurons see in common and how they act on each
+# other. They are not a wiring diagram. And training and test samples that are drawn at random from all bins, as in
+# Figures 12 to 14, come from the same moments of the same film.
 #
 # ## How it is computed
 #
@@ -136,8 +139,13 @@ _ = fig.legend(*entries, loc="outside upper right", ncols=3)
 # Neurons that follow the film and nothing else have the distribution above in each bin $t$, and its mean over $t$ in
 # the whole. What is left between it and the recording is not made by the film.
 #
-# **The thesis states** the 160 neurons, the 20 ms and the 40 most active neurons {cite}`lim2024thesis`. **We chose**
-# what to show.
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | 160 neurons, a film of swimming fish, bins of 20 ms. | The same recording: three repeats, 400 bins of each. |
+# | Later figures use the 40 most active neurons. | These in blue. |
+# | A raster, without numbers. | Rates, and counts of neurons that fire together, against two kinds of independent neurons. |
 #
 # ## The numbers
 

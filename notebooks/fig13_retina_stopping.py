@@ -72,11 +72,13 @@ entries = ax.get_legend_handles_labels()
 _ = fig.legend(*entries, loc="outside upper center", ncols=3)
 
 # %% [markdown]
-# *Energy variance of the samples generated at each checkpoint. Left one seed; right all, mean and range.*
+# Energy variance of the samples generated at each checkpoint. Left one seed; right all, mean and range.
 #
 # ## What to see
 #
-# **From {glue:text}`fig13_start:s` on, where we first measure, the variance is below the line.** At that checkpoint
+# **The thesis** reports that here, too, the variance falls during training and meets the test line. It prints no values.
+#
+# **After {glue:text}`fig13_start:s`, where we first measure, the variance is below the line.** At that checkpoint
 # it is {glue:text}`fig13_first:s` times the test line (mean, smallest and largest), at the last
 # {glue:text}`fig13_last:s` times. The rule fires in {glue:text}`fig13_crossed:s` seeds. The line is not to blame: its
 # standard error is {glue:text}`fig13_line_error:s`, and the whole recording has {glue:text}`fig13_whole:s` times the
@@ -84,9 +86,10 @@ _ = fig.legend(*entries, loc="outside upper center", ncols=3)
 #
 # **What happens before, these runs do not say.** An untrained network generates random spins, whose variance
 # $\sum_i h_i^2 + \sum_{i<j} J_{ij}^2$ is only {glue:text}`fig13_noise:s` times the test line. If the curve rises
-# above the line and falls through it, it does so earlier, as in the short training under *Try next*.
+# above the line and falls through it, it does so earlier, as in the short training under *Try next* and in [runs that are
+# measured from update 25 on](firmness.ipynb).
 #
-# Four other witnesses, on test samples that the training has not seen:
+# Four other signs, on test samples that the training has not seen:
 
 # %% tags=["hide-cell"]
 samples, tests = zip(*map(walk.samples, configs), strict=True)
@@ -134,14 +137,14 @@ training_axis(axes.flat)
 _ = axes[0, 0].legend(), axes[1, 0].legend(loc=(0.6, 0.62))
 
 # %% [markdown]
-# **The witnesses disagree.** The loss on test samples is lowest after {glue:text}`fig13_best_loss:s` iterations, seed
+# **The signs disagree.** The loss on test samples is lowest after {glue:text}`fig13_best_loss:s` iterations, seed
 # by seed: training should go on. So say the copies: at the end {glue:text}`fig13_copies_last:s`% of the generated
 # samples equal some observed one, against {glue:text}`fig13_test_copies:s`% of the test samples. The inferred models
 # predict best after {glue:text}`fig13_best_PL:s` iterations, and recover best after {glue:text}`fig13_best_accuracy:s`.
 #
 # **Whether augmentation helps the recovery depends on the checkpoint.** In most seeds these models beat the observed
 # one after {glue:text}`fig13_better_at:s` iterations, and not at the other checkpoints; the end of our training,
-# where [Figure 14](fig14_imputation_by_missing.ipynb) looks, {glue:text}`fig13_end_is:s`. The ups and downs are
+# used in [Figure 14](fig14_imputation_by_missing.ipynb), {glue:text}`fig13_end_is:s`. The ups and downs are
 # mostly the sign of the field on [one neuron](fig12_retina_imputation.ipynb).
 #
 # **The inference is the weak link.** The log-pseudolikelihood of all models is far below that of independent neurons,
@@ -161,7 +164,17 @@ _ = axes[0, 0].legend(), axes[1, 0].legend(loc=(0.6, 0.62))
 source(monitors.checkpoints, monitors.measure, scores_of)
 
 # %% [markdown]
-# **We chose** the updates, the checkpoints, and what is listed [with Figure 7](fig07_early_stopping.ipynb).
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | 8,000 training and 1,000 test samples of the 40 most active neurons. | The same, three seeds. |
+# | Stop where the variance of the generated samples meets that of the test samples. | The same, if it comes down from above. |
+# | A curve against iterations; its text names none of them. | Eleven checkpoints, from 250 to 8,000 updates. |
+# | No other sign. | Held-out loss, copies, log-pseudolikelihood and recovery at each checkpoint. |
+# | Little on the training. | The rest as [with Figure 7](fig07_early_stopping.ipynb). |
+#
+# What changes under other choices is on the page [How firm is each verdict](firmness.ipynb).
 #
 # ## The numbers
 

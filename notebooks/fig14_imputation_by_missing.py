@@ -106,18 +106,21 @@ entries = ([*one, *two] for one, two in zip(top, bottom, strict=True))
 _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 
 # %% [markdown]
-# *Top: accuracy on the missing neurons, mean over seeds. Bottom: the difference on the same missing neurons, for each
-# seed, with its standard error over test samples; in grey the range of all seeds without the most active neuron.*
+# Top: accuracy on the missing neurons, mean over seeds. Bottom: the difference on the same missing neurons, for each
+# seed, with its standard error over test samples; in grey the range of all seeds without the most active neuron.
 #
 # ## What to see
 #
-# **Our runs do not settle it, and the thesis prints no values.** The augmented model is better on average over seeds
-# at {glue:text}`fig14_fields_mean_better:s` numbers of missing neurons, but in all seeds at
+# **The thesis** reports a higher accuracy of the augmented model at every number of missing neurons, with fields and
+# without. It prints no values.
+#
+# **These runs do not settle it.** The augmented model is better on average over seeds at
+# {glue:text}`fig14_fields_mean_better:s` numbers of missing neurons, but in all seeds at
 # {glue:text}`fig14_fields_always:s`: it is better in {glue:text}`fig14_fields_seeds:s` seeds. With the most missing
 # it differs from the observed model by {glue:text}`fig14_fields_most:s` points (mean, smallest and largest). Standard
-# errors within a seed are small, {glue:text}`fig14_error:s` points, and its numbers of missing neurons are no
-# independent trials. The next split and training turn the sign, and so does [the
-# checkpoint](fig13_retina_stopping.ipynb).
+# errors within a seed are small, {glue:text}`fig14_error:s` points, but the numbers of missing neurons within one seed
+# are not independent trials. Another split and training change the sign, and so does [another
+# checkpoint](fig13_retina_stopping.ipynb). [Ten splits](firmness.ipynb) are on another page.
 #
 # **One neuron makes the difference.** Without the most active one, over all seeds and numbers, the models differ by
 # {glue:text}`fig14_fields_rest:s` points. With it, what is compared is mostly whether a model fills in a spike there
@@ -127,7 +130,7 @@ _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 # {glue:text}`fig14_augmented_over_silent:s` points, depending on the number missing, the observed one by
 # {glue:text}`fig14_observed_over_silent:s`. Their balanced accuracies, {glue:text}`fig14_balanced_augmented:s`% and
 # {glue:text}`fig14_balanced_observed:s`% from the fewest to the most missing, are little more than the 50% of a
-# guess.
+# blind guess.
 #
 # **Without fields: the same picture.** The augmented couplings are better on average at
 # {glue:text}`fig14_couplings_mean_better:s` numbers, in all seeds at {glue:text}`fig14_couplings_always:s`; without
@@ -144,9 +147,16 @@ _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 source(walk.parameters, models_of, hide_and_fill)
 
 # %% [markdown]
-# **We chose** the numbers missing (what is missing among few is also missing among many), the training
-# ([Figure 13](fig13_retina_stopping.ipynb)), and to infer the couplings of (b) again, without fields. With the fields
-# of (a) dropped instead, the mean difference is {glue:text}`fig14_dropped:s` points.
+# ### What the thesis states, and what we chose
+#
+# | The thesis states | We chose |
+# |---|---|
+# | A curve against the number of missing neurons; its text names none of them. | Seven numbers, from 2 to 20. What is missing among few is also missing among many. |
+# | (b) recovers by an energy without fields; not whether its couplings are inferred again. | Inferred again, without fields. With the fields of (a) dropped instead, the mean difference is {glue:text}`fig14_dropped:s` points. |
+# | Accuracy. | The same; all silent and balanced accuracy beside it; everything without the most active neuron, too. |
+# | Little on the training. | That of [Figure 13](fig13_retina_stopping.ipynb), to its end. |
+#
+# What changes under other choices is on the page [How firm is each verdict](firmness.ipynb).
 #
 # ## The numbers
 

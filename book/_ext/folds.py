@@ -21,7 +21,10 @@ def name(cell):
     if found := tags & {"parameters", "runs"}:
         return found.pop().capitalize()
     if "hide-output" in tags:
-        return _SOURCES if _SOURCES in cell.astext() else "Numbers"
+        if _SOURCES in cell.astext():
+            return _SOURCES
+        code = [block for block in cell.findall(nodes.literal_block) if "def " in block.astext()]
+        return "Functions" if code and "remove-input" in tags else "Numbers"
     results = [part for part in cell.children if part.get("nb_element") == "cell_code_output"]
     return "Code and result" if results and "hide-cell" in tags else "Code"
 
