@@ -3,7 +3,6 @@
 import errno
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -228,41 +227,6 @@ def test_without_a_network_the_recording_says_three_ways_to_get_it(home, monkeyp
         datasets.DatasetNotFound, match=r"not on this machine .* \(1\) go online .* \(2\) .* \(3\) .*"
     ):
         datasets.load_retina()
-
-
-# ------------------------------------------------------------ the real thing: a full disk, no network, Ctrl-C
-
-
-def apart(*flags):
-    """The beginning of a command that runs in namespaces of its own; a skip where that is not allowed."""
-    command = ["unshare", "--map-root-user", *flags]
-    try:
-        subprocess.run([*command, "true"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"namespaces cannot be made here: {error}")
-    return command
-
-
-@pytest.mark.slow
-def test_a_disk_that_is_really_full(home):
-    """100 kB in all: a run of a megabyte is refused, and the small one that was there stays as it was."""
-    code = """
-import numpy as np
-from ising_book import store
-config = {"experiment": "trial", "seed": 0}
-store.write(config, {"a": np.arange(9)}, {})
-try:
-    store.write(config, {"a": np.random.default_rng(0).random(10**6)}, {})
-except OSError as error:
-    print(error)
-print(store.find(config)["a"].sum(), [path.suffix for path in store.cache_folder().iterdir()])
-"""
-    (home / "disk").mkdir()
-    script = 'mount -t tmpfs -o size=100k none "$ISING_LIB_CACHE" && exec "$@"'
-    command = [*apart("--mount"), "sh", "-c", script, "sh", sys.executable, "-c", code]
-    places = {**os.environ, "ISING_LIB_CACHE": str(home / "disk")}
-    ran = subprocess.run(command, env=places, capture_output=True, text=True)
-    assert ran.stdout.splitlines() == ["[Errno 28] No space left on device", "36 ['.npz']"], ran.stderr
 
 
 @pytest.mark.slow
