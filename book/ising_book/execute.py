@@ -194,24 +194,12 @@ def refresh(name):
     (PICTURES / f"{name}.svg").write_text(picture(notebook))
 
 
-_COSTS = """# All runs and their cost
-
-Every number in the figures comes from a stored run: one training of a diffusion model, with all that was
-drawn from it and fitted. Here are all of them, who computed them, and what they cost. Runs that several
-figures share are counted once. A seed is another truth, or another split of the recording, and another
-training. One core works on one run. Its seconds are those of that core; the first runs recorded those of the
-clock instead, which are more where the machine had other work.
-[How to run it](how_to_run.md) says how to compute them again.
-
-## The runs
-
-"""
-
-
 def write_costs():
-    """Write the page ``book/runs.md`` from the runs that all notebooks need and that are stored."""
+    """Rewrite the list of ``book/runs.md`` from the runs that all notebooks need and that are stored."""
     planned = {name: [worlds.describe(config) for config in plan(name)] for name in names()}
-    (ROOT / "book" / "runs.md").write_text(_COSTS + provenance.costs(planned) + "\n")
+    path = ROOT / "book" / "runs.md"
+    head, title, _ = path.read_text().partition("## The runs\n\n")
+    path.write_text(head + title + provenance.costs(planned) + "\n")
 
 
 CLAIMS = ROOT / "book" / "claims.yaml"

@@ -47,31 +47,9 @@ def _look(role):
     return {"color": COLOURS[role], "linestyle": LINES[role], "marker": MARKERS[role]}
 
 
-_STYLE = {
-    "figure.dpi": 110,
-    "savefig.dpi": 110,
-    "figure.facecolor": "none",  # the page's own ground, light or dark
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "svg.hashsalt": "book",  # else the names inside a picture change at every run
-    "svg.fonttype": "path",
-    "figure.constrained_layout.use": True,
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.labelsize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 4,
-    "image.interpolation": "nearest",
-}
-
-
 def use_style():
     """Set the book's style for the rest of a notebook: vector pictures, the same bytes at every run."""
-    mpl.rcParams.update(_STYLE)
+    plt.style.use(Path(__file__).with_name("book.mplstyle"))
     set_matplotlib_formats("svg", metadata={"Date": None})
 
 
