@@ -200,14 +200,16 @@ for name, text in {
 # %% [markdown]
 # ## Try next
 #
-# Two small systems, trained so shortly that augmentation loses (about 1 minute of one core). All sizes follow from
-# these numbers; the longer training at one corner takes four times `n_iterations`:
-#
-# ```sh
+# ```bash
+# ising-book run fig10 -p 'system_sizes=[20]' -p 'seeds=[1]' --html
 # ising-book run fig10 -p 'system_sizes=[8, 12]' -p 'observed_counts=[200, 800]' \
 #   -p n_iterations=200 -p n_checkpoints=3 -p n_monitor=500 -p n_augmented=3000 \
 #   -p 'seeds=[0]' --html
 # ```
+#
+# One seed of the smallest system, from the stored runs (half a minute): expect a loss at the most observed samples, and a
+# gain there after four times the training. Two small systems, trained briefly (about 1 minute of one core; the longer
+# training takes four times `n_iterations` here, too): expect augmentation to lose.
 
 # %% tags=["remove-input", "nbval-ignore-output"]
 names = {"M": "n_spins", "N": "n_observed", "seed": "seed"}
