@@ -34,7 +34,7 @@ tests/equations/test_erasure_machine.py erasure_machine test_eq_14_15a_e5_first_
 tests/equations/test_erasure_machine.py erasure_machine test_eq_12_expansion_is_exact_to_third_order
 - first = sum(t[a] * t[b] * tj[a, b] for a, b in
 + first = sum(t[a] * t[b] * t[a] for a, b in
-tests/equations/test_score.py score test_eq_t8_t9_t10_t11_the_noised_law_is_an_ising_model_in_a_field[0.5]
+tests/equations/test_score.py score test_eq_08_t8_t9_t10_t11_the_noised_law_is_an_ising_model_in_a_field[0.5]
 - expected = (np.sqrt(kept) * magnetisation - x) / (1 - kept)
 + expected = (magnetisation - x) / (1 - kept)
 tests/equations/test_extensions.py extensions test_eq_b3_iterations_spelled_out

@@ -55,7 +55,7 @@ def test_eq_a2_signs_that_noise_turns(kept, rng):
 
 @pytest.mark.parametrize("width", [4, 100, 101])
 def test_eq_a3_embedding(width):
-    """Sines, then cosines, of t ω_k; an odd width is one column narrower."""
+    """Sines, then cosines, of t ω_k; an odd width is one column narrower, and the listing's layers misfit."""
     half = width // 2
     angles = np.arange(51)[:, None] * 10_000.0 ** (-np.arange(half) / (half - 1))
     expected = np.hstack([np.sin(angles), np.cos(angles)])

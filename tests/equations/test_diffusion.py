@@ -98,7 +98,11 @@ def test_eq_17_27_28_d2_steps_compose(t, rng):
     bar = SHORT.alphas_bar
     weights = np.sqrt(bar[t - 1] / bar[:t] * (1 - SHORT.alphas[:t]) / (1 - bar[t - 1]))  # Eq. D.2
     assert (weights**2).sum() == pytest.approx(1, rel=ROUNDING)
-    np.testing.assert_allclose(noised(SHORT, clean, t, weights @ noises), walked, rtol=0, atol=ROUNDING)
+    noise, kept = weights @ noises, [bar[t - 1], SHORT.alphas[t - 1]]
+    np.testing.assert_allclose(noised(SHORT, clean, t, noise), walked, rtol=0, atol=ROUNDING)
+    right, printed = ((walked - np.sqrt(1 - some) * noise) / np.sqrt(some) for some in kept)
+    np.testing.assert_allclose(right, clean, rtol=0, atol=1e-11)
+    assert t == 1 or np.abs(printed - clean).max() > 0.02  # Eq. 39 as printed has lost its bars
 
 
 @pytest.mark.parametrize("t", range(1, 7))
@@ -147,8 +151,11 @@ def test_eq_d4_what_is_left_of_the_signal():
 
 @pytest.mark.parametrize("t", range(2, 7))
 @pytest.mark.parametrize("clean", [-1.0, 1.0])
-def test_eq_30_31_32_33_are_bayes(t, clean):
-    """The right side of Eq. 30 on a grid is normalised, and has the mean and variance of Eq. 32 and 33."""
+def test_eq_30_31_32_33_40_are_bayes_and_what_is_printed_is_not(t, clean):
+    """The right side of Eq. 30 on a grid is normalised, and has the mean and variance of Eq. 32 and 33.
+
+    Printed in Eq. 32: √(α_t (1−ᾱ_{t−1})).  In Eq. 40: plus, and √(1−α_t); either slip alone is wrong, too.
+    """
     a, before, bar = alphas(SHORT, t)
     x, (y, step) = 0.4, np.linspace(-8, 8, 1601, retstep=True)
     log_density = log_normal(x, np.sqrt(a) * y, 1 - a)
@@ -161,6 +168,12 @@ def test_eq_30_31_32_33_are_bayes(t, clean):
     assert density @ (y - mean) ** 2 == pytest.approx(variance, abs=GRID)
     # Eq. 31: not only two moments, the whole density
     np.testing.assert_allclose(density / step, np.exp(log_normal(y, mean, variance)), rtol=0, atol=1e-9)
+    noise = (x - np.sqrt(bar) * clean) / np.sqrt(1 - bar)
+    assert noise_mean(SHORT, t, x, noise) == pytest.approx(mean, abs=GRID)
+    printed = [mean + (np.sqrt(a * (1 - before)) - np.sqrt(a) * (1 - before)) / (1 - bar) * x]
+    for sign, under in ((1, a), (1, bar), (-1, a)):
+        printed.append((x + sign * (1 - a) / np.sqrt(1 - under) * noise) / np.sqrt(a))
+    assert np.abs(np.subtract(printed, mean)).min() > 0.01
 
 
 def library_step(schedule, t):
@@ -314,6 +327,8 @@ def test_eq_34_likelihood_of_a_data_set_is_an_average(chain, rng):
     spread = np.sqrt(chain.shares.prod()) * abs(log_p[0] - log_p[1])
     assert drawn.mean() == pytest.approx(chain.shares @ log_p, abs=4 * spread / np.sqrt(n))
     assert spread > 0.1
+    for printed in (drawn.sum(), log_p.sum()):  # a sum, over the samples or over the two states
+        assert abs(printed - chain.shares @ log_p) > 0.5
 
 
 def test_eq_35_36_37_forward_chain_is_that_of_the_library(chain, rng):
@@ -349,13 +364,16 @@ def test_eq_36_d9_is_a_lower_bound(chain):
     assert gap > 0.01
 
 
-def test_eq_38_divergence_of_two_normal_laws(rng):
-    """Spin by spin on a grid."""
+@pytest.mark.parametrize("ratio", [1.0, 1.3])
+def test_eq_38_divergence_of_two_normal_laws_of_equal_variance(ratio, rng):
+    """Spin by spin on a grid.  Variances that are "similar", as printed, are not enough."""
     variance, (mu_q, mu_p) = 0.3, rng.normal(size=(2, 5))
     expected = ((mu_p - mu_q) ** 2).sum() / (2 * variance)
     y, step = np.linspace(-9, 9, 1801, retstep=True)
-    q, p = log_normal(y, mu_q[:, None], variance), log_normal(y, mu_p[:, None], variance)
-    assert (np.exp(q) * (q - p)).sum() * step == pytest.approx(expected, rel=GRID)
+    q, p = log_normal(y, mu_q[:, None], variance), log_normal(y, mu_p[:, None], ratio * variance)
+    found = (np.exp(q) * (q - p)).sum() * step
+    assert (abs(found - expected) < GRID * expected) == (ratio == 1)
+    assert found == pytest.approx(5 * (np.log(ratio) + 1 / ratio - 1) / 2 + expected / ratio, rel=GRID)
 
 
 # ---- noise instead of mean
@@ -415,8 +433,11 @@ def test_eq_22_44_is_what_training_lowers(rng):
     assert abs(by_step[:3].mean() - by_step.mean()) > 3 * limit  # training at t ≤ T/2 alone would show
 
 
-def test_eq_d10_weights_of_the_bound():
-    """γ_t falls steeply from t = 2 and ends near β_T/2: the bound cares most for little noise."""
+def test_eq_43_44_d10_weights_of_the_bound():
+    """γ_t falls steeply from t = 2 and ends near β_T/2: the bound cares most for little noise.
+
+    Printed: sums from t = 1, where the weight is infinite; and that equal weights play down much noise.
+    """
     schedule = ddpm.NoiseSchedule.linear()
     a, before = schedule.alphas[1:], schedule.alphas_bar[:-1]
     gamma = (1 - a) / (2 * a * (1 - before))
@@ -425,6 +446,9 @@ def test_eq_d10_weights_of_the_bound():
     assert (np.diff(gamma[lowest:]) > 0).all()  # ᾱ is gone, β_t still grows
     assert gamma[-1] == pytest.approx(schedule.betas[-1] / 2, rel=0.03)  # 1/α_T = 1.02, ᾱ_{T−1} = 4e-5
     assert gamma[0] > 50 * gamma[-1]
+    assert posterior(schedule, 1, 0.4, 1.0)[1] == 0  # σ_q²(1), by which γ_1 is divided
+    little = schedule.alphas_bar[1:] > 0.5  # the signal outweighs the noise
+    assert little.mean() < gamma[little].sum() / gamma.sum()
 
 
 def test_eq_d11_best_network_is_the_conditional_mean(rng):

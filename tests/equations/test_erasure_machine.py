@@ -55,13 +55,16 @@ def partition(model):
     return lambda epsilon: np.exp(epsilon * (TABLE @ model.to_vector())).sum()
 
 
-def expansion(model):
-    """Eq. 12 without its remainder."""
+def expansion(model, printed=False):
+    """Eq. 12 without its remainder; printed with three fields instead of two and their coupling."""
 
     def value(epsilon):
         t, tj = np.tanh(epsilon * model.fields), np.tanh(epsilon * model.couplings)
         first = sum(t[a] * t[b] * tj[a, b] for a, b in itertools.combinations(range(M), 2))
-        triangles = sum(tj[a, b] * tj[a, c] * tj[b, c] for a, b, c in itertools.combinations(range(M), 3))
+        triples = list(itertools.combinations(range(M), 3))
+        if printed:
+            first = sum(t[a] * t[b] * t[c] for a, b, c in triples)
+        triangles = sum(tj[a, b] * tj[a, c] * tj[b, c] for a, b, c in triples)
         cosh = np.cosh(epsilon * model.fields).prod() * np.cosh(epsilon * model.couplings[PAIRS]).prod()
         return 2**M * cosh * (1 + first + triangles)
 
@@ -105,11 +108,12 @@ def law(rng):
 
 @pytest.mark.parametrize("epsilon", [0.2, 0.5, 0.9])
 def test_eq_09_10_are_the_gradient_of_g(epsilon, model, rng):
-    """By autodiff.  That they are not the gradient of 𝓛_D, as printed, is shown in test_errata.py."""
-    weights = law(rng)
+    """By autodiff; and not the gradient of 𝓛_D, as printed."""
+    weights, p = law(rng), exact.probabilities(model)
     found = gradient(lambda w: g(w, weights, epsilon), model.to_vector())
     expected = differences(model.to_vector(), weights, epsilon)
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
+    assert np.abs((weights - p) @ TABLE - expected).max() > 0.01
 
 
 def test_eq_e2_g_becomes_the_likelihood(model, rng):
@@ -140,6 +144,8 @@ def test_eq_12_expansion_is_exact_to_third_order(model):
     for order in range(4):
         assert left[order] == pytest.approx(right[order], abs=2**M * tolerance(model, order))
     assert abs(left[4] - right[4]) > 1e3 * 2**M * tolerance(model, 4)
+    printed = taylor(expansion(model, printed=True), model)
+    assert abs(left[3] - printed[3]) > 1e3 * 2**M * tolerance(model, 3)
 
 
 def test_eq_13_logarithm_is_exact_to_second_order(model):

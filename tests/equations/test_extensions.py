@@ -37,6 +37,8 @@ def test_eq_23_is_the_error_of_the_library(model, rng):
     total = sum((a - b) ** 2 for a, b in zip(model.fields, other.fields, strict=True))
     total += sum((model.couplings[i, j] - other.couplings[i, j]) ** 2 for i in range(M) for j in range(i))
     assert metrics.thesis_mse(other, model) == pytest.approx(total / M, rel=1e-12)
+    mean = ((other.to_vector() - model.to_vector()) ** 2).mean()  # what "mean squared error" promises
+    assert total / M == pytest.approx((M + 1) / 2 * mean, rel=1e-12)
 
 
 def test_eq_r1_r2_are_the_bound_of_the_library(model):

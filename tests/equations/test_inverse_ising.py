@@ -53,10 +53,14 @@ def states():
 
 
 def test_eq_01_02_boltzmann_distribution(model, states):
-    """Each pair once in H(σ); p(σ) = exp(−H)/Z summed term by term by the standard library."""
+    """Each pair once in H(σ); p(σ) = exp(−H)/Z summed term by term by the standard library.
+
+    Not H(σ_i), as printed: at one value of a spin there are as many energies as states of the others.
+    """
     energies = by_loops(model)
     spins = np.array(list(energies), dtype=np.int8)
     np.testing.assert_allclose(ising.energy(model, spins), list(energies.values()), rtol=0, atol=ROUNDING)
+    assert len(set(energies.values())) == 2**5
     z = math.fsum(math.exp(-energy) for energy in energies.values())
     expected = [math.exp(-energies[tuple(sigma)]) / z for sigma in states.tolist()]
     np.testing.assert_allclose(exact.probabilities(model), expected, rtol=ROUNDING)

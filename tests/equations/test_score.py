@@ -146,7 +146,7 @@ def test_eq_t7_matching_noise_matches_the_score(rng):
 
 
 @LEVELS
-def test_eq_t8_t9_t10_t11_the_noised_law_is_an_ising_model_in_a_field(kept, model, rng):
+def test_eq_08_t8_t9_t10_t11_the_noised_law_is_an_ising_model_in_a_field(kept, model, rng):
     """Bayes' rule and autodiff of the mixture of 2^M normal laws against one model of the library."""
     x, shares = noised(model, kept, rng), exact.probabilities(model)
     ising_like, bayes = tilted(model, x, kept), posterior(x, STATES, shares, kept)
@@ -154,6 +154,8 @@ def test_eq_t8_t9_t10_t11_the_noised_law_is_an_ising_model_in_a_field(kept, mode
     magnetisation = exact.moments(ising_like)[0]
     expected = (np.sqrt(kept) * magnetisation - x) / (1 - kept)
     np.testing.assert_allclose(score(x, STATES, shares, kept), expected, rtol=0, atol=ROUNDING)  # T.9
+    printed = model.fields + model.couplings @ x  # −∇H of Eq. 2 at real numbers
+    assert np.abs(expected - printed).max() > 0.1
     noises = (x - np.sqrt(kept) * STATES) / np.sqrt(1 - kept)
     best = (x - np.sqrt(kept) * magnetisation) / np.sqrt(1 - kept)
     np.testing.assert_allclose(bayes @ noises, best, rtol=0, atol=ROUNDING)  # T.10

@@ -27,7 +27,7 @@ def test_eq_s1_energy_variance_is_a_quadratic_form(model, rng):
     assert stopping.energy_variance(spins, model) == pytest.approx(w @ covariance @ w, abs=ROUNDING)
 
 
-def test_eq_s2_variance_is_the_slope_of_the_mean_energy(model):
+def test_eq_s2_variance_is_the_slope_of_the_mean_energy(model, rng):
     """−d⟨H⟩/dβ = d² ln Z/dβ² by autodiff twice; C = d⟨H⟩/dT by a difference in T, for the whole system."""
     exponents = torch.from_numpy(-ising.energy(model, STATES))
     beta = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
@@ -39,6 +39,9 @@ def test_eq_s2_variance_is_the_slope_of_the_mean_energy(model):
         heat = (mean_energy(model, temperature + d) - mean_energy(model, temperature - d)) / (2 * d)
         expected = energy_variance(model.at(1 / temperature), ruler=model) / temperature**2
         assert heat == pytest.approx(expected, abs=1e-6)
+    # of other samples, as on the test line, it is no heat capacity; nor per spin, as printed
+    foreign = energy_variance(ising.gaussian(M, rng=rng), ruler=model)
+    assert abs(foreign - energy_variance(model)) > 0.05 * energy_variance(model)
 
 
 def test_eq_s3_variance_of_uniform_spins_is_the_squared_length(model):
