@@ -31,21 +31,20 @@ def shown():
 
 
 def test_every_cell_of_the_page_is_what_the_store_says(cells, shown):
-    measured = [cell for cell in cells if cell.effect]
-    assert len(measured) == len(shown) >= 60
-    for cell, line in zip(measured, shown, strict=True):
+    assert len(cells) == len(shown)
+    assert sum(cell.effect is not None for cell in cells) >= 60
+    for cell, line in zip(cells, shown, strict=True):
         named, value, effect, _, sign = (part.strip() for part in line.strip("|").split("|"))
         assert (named, value, sign) == (f"{cell.claim}: {cell.choice}", cell.value, cell.sign)
+        if cell.effect is None:
+            assert effect == "not measured"
+            continue
         numbers = [
             float(part.strip("(),").replace("−", "-").replace(",", ""))
             for part in effect.split()
             if part[-1].isdigit() or part[-1] in "),"
         ]
         assert numbers[:1] == pytest.approx([cell.effect.mean], abs=0.0051)
-
-
-def test_all_rows_are_measured(cells):
-    assert [cell.value for cell in cells if cell.effect is None] == []
 
 
 def test_cells_of_two_draws_by_hand(cells):
