@@ -236,6 +236,9 @@ A_REDRAWING = Guard(MODEL, "{} must be of the kind DiscreteDiffusion, got IsingM
 of("discrete.sample", {"model": REDRAWS, "n_samples": 5, "rng": RNG}, model=A_REDRAWING, n_samples=count(),
     rng=GENERATOR)
 of("discrete.log_likelihood", {"model": REDRAWS, "spins": SPINS}, model=A_REDRAWING, spins=COLUMNS)
+TWICE = discrete.DiscreteDiffusion(np.zeros((2, M)), np.zeros((2, M, M)), 0.0)
+also("discrete.log_likelihood", "number of cycles must be from 1 to 1, got 2", model=TWICE)
+also("discrete.fit", ALONE, erasure.NotConverged, spins=TWINS, ridge=0.0)
 MOVES = kinetic.KineticModel(np.zeros(M), np.zeros((M, M)))
 MOVING = Guard(MODEL, "{} must be of the kind KineticModel, got IsingModel", TypeError)
 of("kinetic.KineticModel", {"fields": np.zeros(M), "weights": np.zeros((M, M))}, fields=NUMBERS,
@@ -247,6 +250,7 @@ of("kinetic.simulate", {"model": MOVES, "n_steps": 5, "rng": RNG}, model=MOVING,
 AFTER = Guard(SPINS[:5], "{} must have shape (30, 4), got (5, 4)")
 of("kinetic.fit", {"before": SPINS, "after": SPINS, "ridge": 0.1}, "rng", before=SAMPLES, after=AFTER,
     ridge=UP)
+also("kinetic.fit", ALONE, erasure.NotConverged, ridge=0.0)
 of("kinetic.log_likelihood", {"model": MOVES, "before": SPINS, "after": SPINS}, model=MOVING, before=COLUMNS,
     after=AFTER)
 of("kinetic.cramer_rao", {"model": MOVES, "before": SPINS}, model=MOVING, before=COLUMNS)

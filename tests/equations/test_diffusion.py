@@ -138,6 +138,7 @@ def test_eq_d3_noised_spins_keep_unit_variance(t, rng):
 def test_eq_d4_what_is_left_of_the_signal():
     """The defaults of the library: ln ᾱ_T = Σ ln(1 − β_t) lies just below −Σ β_t = −T (β_1 + β_T)/2."""
     schedule = ddpm.NoiseSchedule.linear()
+    assert (schedule.n_steps, *schedule.betas[[0, -1]]) == pytest.approx((1000, 1e-4, 0.02))
     estimate = -schedule.n_steps * (schedule.betas[0] + schedule.betas[-1]) / 2
     exact_value = np.log(schedule.alphas_bar[-1])
     # −ln(1 − β) − β lies between β²/2 and β²/2 (1 + β), for β ≤ 0.02 the next terms are smaller than that
@@ -384,20 +385,28 @@ def bent(x, t):
     return torch.tanh(x) + 0.02 * t[:, None] * x
 
 
+def run(schedule, network, n_samples, sign=-1, noisy=1):
+    """Eq. 41 and D.12 from T to 0, with either sign, with or without z; the draws are the library's."""
+    random = torch_generator(np.random.default_rng(5))
+    states = [torch.randn((n_samples, 3), generator=random).double()]
+    for t in range(schedule.n_steps, 0, -1):
+        estimate = network(states[-1], torch.tensor([t]))
+        x = noise_mean(schedule, t, states[-1], -sign * estimate)
+        if t > 1:
+            spread = noisy * np.sqrt(posterior(schedule, t, 0.0, 0.0)[1])
+            x = x + spread * torch.randn(x.shape, generator=random).double()
+        states.append(x)
+    return torch.stack(states).numpy()
+
+
 def test_eq_41_d7_d12_are_the_sampler():
     """The library's way from noise to spins, rebuilt with Eq. 41 and 33 from the same draws."""
     schedule, network = ddpm.NoiseSchedule.linear(40, 1e-3, 0.2), Network(bent, 3)
-    settings = {"n_steps": 40, "order": 1, "precision": "float32"}
-    steps, states = ddpm.trajectory(network, schedule, 11, rng=np.random.default_rng(5), **settings)
-    random = torch_generator(np.random.default_rng(5))
-    x = torch.randn((11, 3), generator=random).double()
+    settings = {"n_steps": 40, "order": 1, "precision": "float32", "rng": np.random.default_rng(5)}
+    steps, states = ddpm.trajectory(network, schedule, 11, **settings)
     np.testing.assert_array_equal(steps, np.arange(40, -1, -1))
-    for t, state in zip(range(40, 0, -1), states, strict=False):
-        np.testing.assert_allclose(state, x, rtol=0, atol=1e-4)  # float32: 40 steps of 1e-7, growing by e^3
-        mean = noise_mean(schedule, t, x, network(x, torch.tensor([t])))
-        spread = np.sqrt(posterior(schedule, t, 0.0, 0.0)[1])
-        x = mean + (spread * torch.randn((11, 3), generator=random).double() if t > 1 else 0)
-    np.testing.assert_allclose(states[-1], x, rtol=0, atol=1e-4)
+    # float32: 40 steps of 1e-7, growing by e^3
+    np.testing.assert_allclose(states, run(schedule, network, 11), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("t", range(2, 7))

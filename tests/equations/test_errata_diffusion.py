@@ -5,14 +5,8 @@ import pytest
 import torch
 
 from ising_lib import ddpm
-from ising_lib.denoisers import torch_generator
 from tests.equations.helpers import Network, best_network, log_normal
-from tests.equations.test_diffusion import (
-    GRID,
-    Chain,
-    alphas,
-    posterior,
-)
+from tests.equations.test_diffusion import GRID, Chain, posterior, run
 
 
 @pytest.fixture(scope="module")
@@ -87,20 +81,6 @@ def test_eq_36_first_term_is_right_for_spins_only():
         assert (abs(printed - right) < GRID) == equal
 
 
-def run(schedule, network, sign, n_samples, noisy=1):
-    """Eq. 41 and D.12 from T to 0, with either sign, with or without z; the draws are the library's."""
-    random = torch_generator(np.random.default_rng(5))
-    x = torch.randn((n_samples, 3), generator=random).double()
-    for t in range(schedule.n_steps, 0, -1):
-        a, before, bar = alphas(schedule, t)
-        estimate = network(x, torch.tensor([t]))
-        x = (x + sign * (1 - a) / np.sqrt(1 - bar) * estimate) / np.sqrt(a)
-        if t > 1:
-            spread = np.sqrt((1 - a) * (1 - before) / (1 - bar))
-            x = x + noisy * spread * torch.randn(x.shape, generator=random).double()
-    return x.numpy()
-
-
 def standard(schedule):
     """The best network for standard normal data: ε* = √(1−ᾱ_t) σ_t."""
     bar = torch.tensor(schedule.alphas_bar)
@@ -115,7 +95,7 @@ def test_eq_41_as_printed_diverges():
     """
     schedule = ddpm.NoiseSchedule.linear()
     network, n = standard(schedule), 400
-    right, printed = (run(schedule, network, sign, n) for sign in (-1, 1))
+    right, printed = (run(schedule, network, n, sign)[-1] for sign in (-1, 1))
     # variance 1 up to the steps' own bias, of order β (see test_ddpm), and ±4 √(2/1200) of chance
     assert (right**2).mean() == pytest.approx(1, abs=4 * np.sqrt(2 / (3 * n)) + 0.02)
     factors = (2 - schedule.alphas) / np.sqrt(schedule.alphas)
@@ -162,7 +142,7 @@ def test_after_eq_33_the_reversed_chain_is_markov_at_any_step(chain):
 def test_after_eq_38_noise_is_needed_for_the_right_distribution():
     """Printed: the noise of the steps increases diversity.  Without it the variance ends at ᾱ_T, not at 1."""
     schedule = ddpm.NoiseSchedule.linear(100, 1e-3, 0.1)
-    right, without = (run(schedule, standard(schedule), -1, 2000, noisy) for noisy in (1, 0))
+    right, without = (run(schedule, standard(schedule), 2000, noisy=z)[-1] for z in (1, 0))
     assert (right**2).mean() == pytest.approx(1, abs=4 * np.sqrt(2 / 6000) + 0.1)  # steps of β ≤ 0.1
     assert (without**2).mean() == pytest.approx(schedule.alphas_bar[-1], rel=0.1)
 
