@@ -55,8 +55,8 @@ def test_eq_12_first_line_needs_j_of_the_spins_it_multiplies(model):
         assert abs(partition(model.couplings[i, PAIRS[1]]) / z - 1) > 1e-3
 
 
-def test_eq_21_noise_is_the_score_only_on_average(rng):
-    """Printed: ε̄_t = −√(1−ᾱ_t) s(σ_t) with s a function of σ_t alone.
+def test_eq_20_21_noise_is_the_score_only_on_average(rng):
+    """Printed: σ_0 and ε̄_t as functions of the score s(σ_t), that is, of σ_t alone.
 
     The same σ_t comes from every σ_0, each with its own noise; the score gives their mean over p(σ_0 | σ_t).
     """
@@ -68,6 +68,9 @@ def test_eq_21_noise_is_the_score_only_on_average(rng):
     by_score = -np.sqrt(1 - alpha_bar) * score(sigma_t, *given)
     np.testing.assert_allclose(p @ noise, by_score, rtol=0, atol=1e-10)
     assert np.abs(noise - by_score).max(1).min() > 0.05  # printed: equality for whichever σ_0 it was
+    start = (sigma_t + (1 - alpha_bar) * score(sigma_t, *given)) / np.sqrt(alpha_bar)
+    np.testing.assert_allclose(p @ states, start, rtol=0, atol=1e-10)
+    assert np.abs(states - start).max(1).min() > 0.05
 
 
 def test_sec_3_1_other_methods_need_only_observed_samples_too(rng):

@@ -106,23 +106,6 @@ def test_eq_41_as_printed_diverges():
     np.testing.assert_allclose(library, right, rtol=0, atol=1e-3)  # float32, 1000 steps
 
 
-def test_eq_20_21_drop_the_average(rng):
-    """Printed: Eq. 19's marginal density becomes q(σ_t|σ_0) and its expectation goes.
-
-    For the density that a network can learn, the marginal one, only the expectation is right.
-    """
-    schedule, x = ddpm.NoiseSchedule([0.4]), torch.tensor(rng.normal(size=(50, 1)))
-    network = best_network(np.array([[1.0], [-1.0]]), np.array([0.7, 0.3]), schedule)
-    score = -network(x, torch.ones(50, dtype=torch.int64)) / np.sqrt(0.4)
-    right = (x + 0.4 * score) / np.sqrt(0.6)  # E[σ_0|σ_t], by Eq. 19
-    right, x = right.numpy(), x.numpy()
-    share = 0.7 * np.exp(-((x - np.sqrt(0.6)) ** 2) / 0.8)
-    share = share / (share + 0.3 * np.exp(-((x + np.sqrt(0.6)) ** 2) / 0.8))
-    np.testing.assert_allclose(right, 2 * share - 1, rtol=0, atol=1e-9)
-    for clean in (1.0, -1.0):  # printed: equality with the start itself
-        assert np.abs(right - clean).max() > 0.5
-
-
 def test_after_eq_33_the_reversed_chain_is_markov_at_any_step(chain):
     """Printed: near equilibrium, hence Markov and normal.  Markov it is at any step; normal at small ones."""
     joint = np.tensordot(chain.shares, np.exp(chain.log_q), 1)  # (σ_1, σ_2, σ_3)
