@@ -208,7 +208,7 @@ source(walk.checkpoints, walk.augment)
 # | The thesis states | We chose |
 # |---|---|
 # | A diagram, without sizes. | The runs of [Figure 8](fig08_inference_quality.ipynb), three seeds. |
-# | Noise is added until the distribution is normal. Neither the number of levels nor the schedule. | 1,000 levels on the linear schedule of Ho et al. {cite}`ho2020ddpm`. |
+# | Noise is added until the distribution is normal. Not stated: the number of levels, the schedule. | 1,000 levels on the linear schedule of Ho et al. {cite}`ho2020ddpm`. |
 # | The way back, one step per level. | 50 of the levels, evenly spaced in the angle ([why](../book/analog_bits.md)). |
 # | Nothing measured. | Size, energy and settled signs at each level, in both directions. |
 #

@@ -181,7 +181,7 @@ source(monitors.measure)
 # | The thesis states | We chose |
 # |---|---|
 # | A diagram, without sizes. | The runs of [Figure 8](fig08_inference_quality.ipynb), three seeds. |
-# | Spins are real numbers in training; a threshold makes spins of the outputs. Not where it lies. | At zero; an output of exactly zero counts as +1. |
+# | Spins are real numbers in training; a threshold makes spins of the outputs. Not stated: where it lies. | At zero; an output of exactly zero counts as +1. |
 # | No measure of how sharp the outputs are. | The share of *doubtful* ones, within ±0.5, and the distance from ±1. |
 #
 # ## The numbers

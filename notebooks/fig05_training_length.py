@@ -178,7 +178,7 @@ source(walk.pipeline)
 # |---|---|
 # | $M = 40$, $N = 2{,}000$, 100,000 augmented samples. | The same; three seeds, each with its own truth. |
 # | 1,000, 16,000 and 1,000,000 iterations. | Nine checkpoints, each at twice the iterations of the one before, up to 64,000. |
-# | Parameters of variance $g^2/M$; no $g$ for this figure. | $g = 1$ for fields and couplings alike. |
+# | For parameters of variance $g^2/M$ no value of $g$. | $g = 1$ for fields and couplings alike. |
 # | Samples by the steps of a DDPM. | 16 of the 1,000 noise levels when sampling. |
 # | Little on the training. | The rest as [with Figure 7](fig07_early_stopping.ipynb). |
 #

@@ -135,13 +135,13 @@ source(walk.pipeline, walk.checkpoints)
 # | The thesis states | We chose |
 # |---|---|
 # | $M = 40$, $N = 4{,}000$. | The same; three seeds, each with its own truth and samples. |
-# | Parameters of variance $g^2/M$; no $g$ for this figure. | $g = 1$ for couplings and $g_h = 0.2$ for fields, as for Figure 8, whose runs these are. |
-# | Samples of $p(\sigma)$; not how they are drawn. | Drawn in equilibrium ({func}`ising_lib.sampling.sample`). |
+# | For parameters of variance $g^2/M$ no value of $g$. | $g = 1$ for couplings and $g_h = 0.2$ for fields, as for Figure 8, whose runs these are. |
+# | Samples of $p(\sigma)$. Not stated: how they are drawn. | Drawn in equilibrium ({func}`ising_lib.sampling.sample`). |
 # | A test set as large as the observed one. | The same. |
 # | The network of Appendix B, trained as a DDPM. No schedule, optimiser, batch or rate. | 1,000 noise levels on a linear schedule; Adam, batches of 256, a rate of $5 \times 10^{-4}$; weights averaged over the last tenth of the training, at most about 1,000 updates. |
 # | Samples by the steps of a DDPM. | 30 of the 1,000 steps, to second order; what fewer cost is [measured](../book/benchmarks.md). |
 # | $\alpha = 0.1$ for the Erasure Machine; neither $\epsilon$ nor the number of its updates. | $\epsilon$ by [Eq. (E.12)](#eq-e-12); the exact minimum. |
-# | Not how many samples a point of the curve rests on. | 10,000 at each checkpoint, 100,000 at the one that is kept. |
+# | Not stated: how many samples are behind a point of the curve. | 10,000 at each checkpoint, 100,000 at the one that is kept. |
 # | Stop where the variances meet. | Train on, so that the whole curve is seen. An iteration is one update of the weights. |
 #
 # What changes under other choices is on the page [How firm is each verdict](firmness.ipynb).

@@ -109,7 +109,7 @@ source(walk.augmentation, walk.samples, walk.pipeline, walk.augment)
 # | $M = 40$, $N = 4{,}000$, 100,000 augmented samples. | The same. |
 # | $g_h = 0.2$ for fields, $g = 1$ for couplings. | The same. |
 # | One truth, shown as matrices. | Three seeds, each with its own truth; the error of [Eq. (23)](#eq-23). |
-# | Not after how many iterations the samples are drawn. | At the stopping point of the rule, or at the last checkpoint if it never fires. |
+# | Not stated: after how many iterations the samples are drawn. | At the stopping point of the rule, or at the last checkpoint if it never fires. |
 # | Little on the training. | The rest as [with Figure 7](fig07_early_stopping.ipynb), whose runs these are. |
 #
 # What changes under other choices is on the page [How firm is each verdict](firmness.ipynb).

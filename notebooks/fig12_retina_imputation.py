@@ -132,7 +132,7 @@ source(walk.retina, walk.samples.dispatch(worlds.Retina), walk.parameters, hide_
 # | 14 of 40 neurons missing, at random. | The same ones for all models. |
 # | The most probable state; its accuracy. | The same; and recall (missing spikes that are found), precision (filled-in spikes that are true) and balanced accuracy (mean of the accuracies on spikes and on silence). |
 # | Two models: from observed and from augmented samples. | Two more, from the observed samples. *Independent* neurons fire at their mean rates; they fill in silence, as every neuron fires in less than half of the bins. *Pseudolikelihood* is another [inference](../book/inverse_ising.md), with a penalty of strength 0.01. |
-# | Stop where the variances meet; not after how many iterations. | At most 8,000 updates. The rule fired in {glue:text}`fig12_crossed:s` seeds; elsewhere the last checkpoint was kept. [Figure 13](fig13_retina_stopping.ipynb) shows the others. |
+# | Stop where the variances meet. Not stated: after how many iterations. | At most 8,000 updates. The rule fired in {glue:text}`fig12_crossed:s` seeds; elsewhere the last checkpoint was kept. [Figure 13](fig13_retina_stopping.ipynb) shows the others. |
 # | Little on the training. | The rest as [with Figure 7](fig07_early_stopping.ipynb). |
 #
 # What changes under other choices is on the page [How firm is each verdict](firmness.ipynb).

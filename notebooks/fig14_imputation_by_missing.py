@@ -152,7 +152,7 @@ source(walk.parameters, models_of, hide_and_fill)
 # | The thesis states | We chose |
 # |---|---|
 # | A curve against the number of missing neurons; its text names none of them. | Seven numbers, from 2 to 20. What is missing among few is also missing among many. |
-# | (b) recovers by an energy without fields; not whether its couplings are inferred again. | Inferred again, without fields. With the fields of (a) dropped instead, the mean difference is {glue:text}`fig14_dropped:s` points. |
+# | (b) recovers by an energy without fields. Not stated: whether its couplings are inferred again. | Inferred again, without fields. With the fields of (a) dropped instead, the mean difference is {glue:text}`fig14_dropped:s` points. |
 # | Accuracy. | The same; all silent and balanced accuracy beside it; everything without the most active neuron, too. |
 # | Little on the training. | That of [Figure 13](fig13_retina_stopping.ipynb), to its end. |
 #
