@@ -321,6 +321,7 @@ of("worlds.Rivals", {}, **KNOWN, drawn=choice("equilibrium", "pool"), denoiser=c
     "LogitMLP"), n_iterations=count(2), n_augmented=count(2), n_sampling_steps=count(1, 1000))
 of("worlds.Corrected", {}, **KNOWN, epsilons=HALVES)
 of("worlds.Discrete", {}, **KNOWN, cycles=Guard((0,), "{} must be at least 1, got 0"), n_augmented=count(2))
+of("worlds.Limits", {}, **KNOWN, n_cycles=count(), n_augmented=count(2))
 of("worlds.Kinetic", {}, **KNOWN, n_iterations=count(2), n_augmented=count(2),
     n_sampling_steps=count(1, 1000))
 of("worlds.RetinaDenoised", {}, **RECORDED, n_iterations=count(2), n_augmented=count(2),

@@ -21,7 +21,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from ising_book import choices, extensions, provenance, real_data, store, walk, worlds
+from ising_book import choices, extensions, limits, provenance, real_data, store, walk, worlds
 from ising_lib import _checks, ddpm
 
 
@@ -47,6 +47,7 @@ RECIPES = {
     worlds.RetinaDenoised: Recipe(choices.retina_denoised),
     worlds.RetinaInTime: Recipe(extensions.retina_in_time, precision="float64"),
     worlds.Discrete: Recipe(extensions.discrete_diffusion, precision="float64"),
+    worlds.Limits: Recipe(limits.limits, precision="float64"),
     worlds.WholeRecording: Recipe(real_data.whole, precision="float64"),
     worlds.Recorded: Recipe(real_data.recorded, needs=lambda world: (world.whole(),)),
     worlds.RecordedAugmentation: Recipe(real_data.augmentation, needs=lambda world: (world.whole(),)),

@@ -28,7 +28,7 @@ _SIZES = ("n_spins", "n_observed", "n_test", "n_repeats", "n_draws")
 _FIELDS = {  # {check: fields that it guards, in whatever world they are}
     partial(_count, minimum=2): (*_SIZES, "n_iterations", "n_augmented"),
     partial(_count, minimum=0): ("seed",),
-    _count: ("first_checkpoint",),
+    _count: ("first_checkpoint", "n_cycles"),
     partial(_count, maximum=N_NOISE_LEVELS): ("n_sampling_steps",),
     partial(_real, low=0.0): ("coupling_scale", "field_scale", "ridge"),
     _share: ("held_out", "epsilon"),
@@ -286,6 +286,17 @@ class Discrete(KnownTruth):
 
 
 @dataclass(frozen=True)
+class Limits(KnownTruth):
+    """The best direct fits and the best augmented pipelines, beside the bounds of both."""
+
+    experiment = "limits"
+    version = 1
+
+    n_cycles: int = 4  #: of the discrete diffusion
+    n_augmented: int = 30_000  #: samples drawn from it
+
+
+@dataclass(frozen=True)
 class WholeRecording(World):
     """All samples of a recording, its first ``n_spins`` spins: a fit to them stands for the truth.
 
@@ -336,7 +347,7 @@ class RecordedAugmentation(WholeRecording):
     training: Training = Training()
 
 
-_KNOWN = Augmentation, HeldOut, Firmness, Rivals, Corrected, Discrete, Kinetic
+_KNOWN = Augmentation, HeldOut, Firmness, Rivals, Corrected, Discrete, Limits, Kinetic
 _RECORDED = Retina, FairRetina, RetinaFirmness, RetinaDenoised, RetinaInTime
 _REAL = WholeRecording, Recorded, RecordedAugmentation
 KINDS = *_KNOWN, *_RECORDED, *_REAL

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ising_book import extensions, runs, store, walk, worlds
+from ising_book import extensions, limits, runs, store, walk, worlds
 from ising_lib import (
     datasets,
     ddpm,
@@ -230,3 +230,19 @@ def test_a_neuron_that_repeats_itself_is_predicted_from_its_own_last_bin_only(mo
     np.testing.assert_allclose(arrays["test_likelihood"][-1], -3 * entropy, atol=0.045)
     np.testing.assert_allclose(arrays["test_likelihood"][:-1], -3 * np.log(2), atol=0.045)
     assert set(arrays) == {"test_likelihood", "spike_rate"}
+
+
+# ------------------------------------------------------------------ the limit with a prior
+
+
+def test_limits_share_their_samples_with_the_rivals_and_keep_the_bounds_in_order():
+    """van Trees knows the prior, so that its bound lies below; with 20 samples M/g² makes much of the sum."""
+    world = worlds.Limits(n_spins=6, n_observed=20, seed=2, n_cycles=2, n_augmented=400)
+    twin = worlds.Rivals(n_spins=6, n_observed=20, seed=2)
+    np.testing.assert_array_equal(walk.draw(world, "observed"), walk.draw(twin, "observed"))
+    arrays = limits.limits(world, Bar())
+    assert 0 < arrays["prior_bound"] < 0.9 * arrays["bound"]
+    assert arrays["seconds"].shape == (len(limits.METHODS),)
+    own = 6 / (2 * 20)  # λ of N(0, 1/6)
+    fit = estimators.maximum_likelihood(walk.draw(world, "observed"), own)
+    np.testing.assert_allclose(arrays["likelihood_prior"], fit.model.to_vector())
