@@ -36,8 +36,9 @@ def choice(name, value, allowed):
 def generator(name, value):
     """Return ``value`` when it is a numpy Generator: randomness is explicit everywhere."""
     if not isinstance(value, np.random.Generator):
-        wanted = "a numpy.random.Generator, e.g. numpy.random.default_rng(0)"
-        raise TypeError(f"{name} must be {wanted}, got {value!r}")
+        raise TypeError(
+            f"{name} must be a numpy.random.Generator, e.g. numpy.random.default_rng(0), got {value!r}"
+        )
     return value
 
 
