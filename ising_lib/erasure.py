@@ -41,7 +41,7 @@ class ErasureFit:
     model: IsingModel
     epsilon: float
     mean_energy: float  #: ⟨H⟩_f of the data under the model, which "auto" maximises over ε
-    residual: float  #: largest |⟨O⟩_{f_ε} − ε w| among the L equations; for "tap" |ŵ(⟨O⟩_{f_ε}) − ε w|
+    residual: float  #: largest ``|⟨O⟩_{f_ε} − ε w|`` of L equations; for "tap" ``|ŵ(⟨O⟩_{f_ε}) − ε w|``
     n_iterations: int  #: updates (published), iterations of L-BFGS (convex) or of Anderson's method
     n_fits: int = 1  #: more than one when ε was searched
 

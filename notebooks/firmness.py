@@ -42,7 +42,9 @@ def recording(seeds, n_iterations=2000, n_augmented=10_000, **changes):
 
 own = [
     *under(range(truths)),
-    *under([10], 0.4, 0.4),
+    *under([10, 11], 0.4, 0.4),
+    *under([0], average=0.0),
+    *under([0], drawn="pool"),
     *under([10], 0.4, 0.4, n_iterations=16_000),
     *recording(range(splits)),
     *recording(range(splits), 200, 5000, n_draws=2),

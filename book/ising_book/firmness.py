@@ -206,19 +206,6 @@ def filled(run, model="auto", other="observed", early=False, without_first=False
 
 @statistic
 def comes_down(run):
-    """1 where Var E goes from above the test line to below it between two checkpoints, in a RetinaFirmness."""
+    """1 where Var E comes from above the test line to below it, in a run of RetinaFirmness."""
     above = run["variance"][:, 0] > run["test_line"]
     return float((above[:-1] & ~above[1:]).any())
-
-
-@statistic
-def log_loss_gain(run, one, other):
-    """Log-loss of the missing neurons by one model minus that by another, in nats a sample.
-
-    Args:
-        run: of RetinaDenoised.
-        one, other: of ``choices.DENOISED_MODELS``.
-    """
-    first, second = (run["log_loss"][choices.DENOISED_MODELS.index(name)] for name in (one, other))
-    counts = run.config["missing_counts"]
-    return {f"{n} missing": gain for n, gain in zip(counts, first - second, strict=True)}

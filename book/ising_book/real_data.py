@@ -93,7 +93,7 @@ def recorded(world, progress, everything):
         log-pseudolikelihood of test samples, the truth's last; ``epsilons``
         (2,) of ``erasure`` and ``erasure_tap``; ``train_seconds`` and
         ``sample_seconds`` of the mean-field denoiser, ``redraw_seconds`` of the
-        noise that redraws spins; ``bias``, the mean |m_i| of observed samples.
+        noise that redraws spins; ``bias``, the mean ``|m_i|`` of observed samples.
     """
     observed, test = walk.samples(world)
     schedule = ddpm.NoiseSchedule.linear(worlds.N_NOISE_LEVELS)

@@ -47,8 +47,8 @@ def test_every_method_is_scored_against_the_fit_to_all_samples(everything):
     np.testing.assert_array_equal(arrays["truth"], everything["truth"])
     found = np.array([arrays[name] for name in real_data.METHODS])
     assert found.shape == (8, L)
-    # drawn without replacement, N of N_ALL samples have 1 − N/N_ALL times the variance of fresh ones; a sum of
-    # 21 squared errors spreads by √(2/21) = 0.31 of its mean, and a ridge takes a little more away
+    # drawn without replacement, N of N_ALL samples have 1 − N/N_ALL times the variance of fresh ones; a sum
+    # of 21 squared errors spreads by √(2/21) = 0.31 of its mean, and a ridge takes a little more away
     expected = estimators.cramer_rao(truth, 1000).sum() * (1 - 1000 / N_ALL)
     for name in ("pseudolikelihood", "likelihood"):
         error = ((arrays[name] - arrays["truth"]) ** 2).sum()
