@@ -250,7 +250,7 @@ rows = [
     (f"{g:g}", f"{n:,}", *(style.spread(over_bound(w, group), 2) for w in WAYS))
     for (g, n), group in groups.items()
 ]
-style.table(rows, ["$g$", "$N$", *(label for label, _ in WAYS.values())])
+style.table(rows, ["g", "N", *(label for label, _ in WAYS.values())])
 
 # %% [markdown]
 # The error of the fit to augmented pairs of the mean field over that of each direct fit, with 95% intervals:
@@ -259,7 +259,7 @@ style.table(rows, ["$g$", "$N$", *(label for label, _ in WAYS.values())])
 BASES = ("direct", "ridge", "prior")
 against = {key: {base: ratio(base, group) for base in BASES} for key, group in groups.items()}
 rows = [(f"{g:g}", f"{n:,}", *map(interval, effects.values())) for (g, n), effects in against.items()]
-style.table(rows, ["$g$", "$N$", *(f"over {WAYS[base][0]}" for base in BASES)])
+style.table(rows, ["g", "N", *(f"over {WAYS[base][0]}" for base in BASES)])
 
 # %% [markdown]
 # And the mean log-likelihood of the steps of another trajectory, in nats per step of all spins, over the seeds:
@@ -270,7 +270,7 @@ rows = []
 for (g, n), group in groups.items():
     every = np.array([found[config]["test_likelihood"] for config in group])
     rows.append((f"{g:g}", f"{n:,}", *map(style.spread, every.T, [2] * len(names))))
-style.table(rows, ["$g$", "$N$", *names])
+style.table(rows, ["g", "N", *names])
 
 
 # %% tags=["remove-cell"]

@@ -28,8 +28,8 @@ SOURCES = [*LIB, *BOOK]
 ORDER = {
     "ising_lib": "_checks _files _torch ising exact sampling erasure _regression boltzmann estimators noise "
     "denoisers checkpoints ddpm stopping imputation datasets metrics discrete kinetic",
-    "ising_book": "scoring style worlds store provenance monitors walk extensions choices limits real_data runs "
-    "claims firmness execute reading own_data pdf doctor cli __main__",
+    "ising_book": "scoring style worlds store provenance monitors walk extensions choices limits real_data "
+    "runs claims firmness execute reading own_data pdf doctor cli __main__",
 }
 # Lines of Python in all.  The aims are 3,000, 2,600, 10,500 and 10,000; until they are reached nothing may
 # grow: what comes has to take the place of something, and whoever cuts lowers the number here.
