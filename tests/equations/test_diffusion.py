@@ -342,6 +342,10 @@ def test_eq_35_36_37_forward_chain_is_that_of_the_library(chain, rng):
             expected = chain.marginal(t, np.broadcast_to(chain.x**power, (2, chain.x.size)))
             error = (x**power).std() / np.sqrt(x.size)
             assert (x**power).mean() == pytest.approx(expected, abs=4.5 * error)
+    for axis, t in ((0, 1), (1, 2), (2, 3)):  # and the density of paths has the marginals of Eq. 29
+        by_path = chain.average(np.expand_dims(chain.x**2, [k for k in range(3) if k != axis])[None])
+        by_marginal = chain.marginal(t, np.broadcast_to(chain.x**2, (2, chain.x.size)))
+        assert by_path == pytest.approx(by_marginal, abs=GRID)
 
 
 def test_eq_35_likelihood_through_the_forward_chain(chain):
