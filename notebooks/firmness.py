@@ -210,7 +210,7 @@ for ax, text in ((left, "MSE / MSE from observed, 10,000 drawn"), (right, "held-
     ax.set_xticks([250, 1000, 4000, 16_000], ["250", "1,000", "4,000", "16,000"])
 left.set_yticks([0.7, 1, 1.5, 2, 3], ["0.7", "1", "1.5", "2", "3"])
 right.set_yticks([0.1, 0.2, 0.3], ["0.1", "0.2", "0.3"])
-left.legend()
+_ = left.legend()
 
 # %% [markdown]
 # *Means over truths ({glue:text}`firmness_truths:s` at $g = 1$, one at $g = 0.4$), bands from the smallest to the largest.*
@@ -238,7 +238,7 @@ style.curve(left, looks, np.array(joined), "augmented", "generated")
 for name in ("test", "observed"):
     style.level(left, [found[world][f"{name}_line"] for world in long], name)
 left.set(xscale="log", yscale="log", xlabel="updates", ylabel="Var E")
-left.legend()
+_ = left.legend()
 labels = {"auto": "ε automatic", "fixed": "ε = 0.9", "tap": "TAP, ε = 0.9"}
 counts = np.array(long[0].missing_counts)
 for shift, (model, look) in enumerate(zip(labels, ("o-", "s--", "v:"), strict=True)):
@@ -253,7 +253,7 @@ for shift, (model, look) in enumerate(zip(labels, ("o-", "s--", "v:"), strict=Tr
     right.errorbar(x, middle, yerr=ends, fmt=look, color=style.COLOURS["augmented"], label=labels[model])
 right.axhline(0, color=style.COLOURS["observed"], linestyle=style.LINES["observed"])
 right.set(xlabel="missing neurons", ylabel="accuracy, augmented − observed (points)", xticks=counts)
-right.legend()
+_ = right.legend()
 
 # %% [markdown]
 # *Left: Var E of the generated samples, the thesis's lines, mean and range over the splits. Right: 95% intervals over the
