@@ -293,7 +293,9 @@ class Limits(KnownTruth):
     version = 1
 
     n_cycles: int = 4  #: of the discrete diffusion
-    n_augmented: int = 30_000  #: samples drawn from it
+    n_augmented: int = 30_000  #: samples drawn from it, and from the mean-field denoiser
+    n_iterations: int = 6000  #: of the mean-field denoiser
+    n_sampling_steps: int = 50
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,9 @@ def test_a_neuron_that_repeats_itself_is_predicted_from_its_own_last_bin_only(mo
 
 def test_limits_share_their_samples_with_the_rivals_and_keep_the_bounds_in_order():
     """van Trees knows the prior, so that its bound lies below; with 20 samples M/g² makes much of the sum."""
-    world = worlds.Limits(n_spins=6, n_observed=20, seed=2, n_cycles=2, n_augmented=400)
+    world = worlds.Limits(
+        n_spins=6, n_observed=20, seed=2, n_cycles=2, n_augmented=400, n_iterations=20, n_sampling_steps=5
+    )
     twin = worlds.Rivals(n_spins=6, n_observed=20, seed=2)
     np.testing.assert_array_equal(walk.draw(world, "observed"), walk.draw(twin, "observed"))
     arrays = limits.limits(world, Bar())
