@@ -6,9 +6,12 @@ Use errors end with status 2, failures with 1, both in one sentence.
 import ast
 import difflib
 import json
+import math
 import os
+import re
 import signal
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -57,16 +60,15 @@ def run(
     html: Annotated[bool, typer.Option("--html", help="also write a single page to open")] = False,
 ):
     """Run a notebook with any parameters."""
-    from ising_book import execute
+    from ising_book import execute, provenance, worlds
 
     [name] = _full_names([name])
     output = _writable(output or Path(f"{name}.out.ipynb"))
     values = _values(name, preset, parameter)
-    try:
-        execute.plan(name, values)  # a refused value costs no kernel
-    except (ValueError, TypeError) as error:
-        _refuse(str(error))
-    executed = execute.execute(name, output, values)
+    with _Clock() as clock:
+        costs = [provenance.expected_seconds(worlds.describe(config)) for config in _planned(name, values)]
+        clock.expect(sum(seconds for stored, seconds in costs if not stored) / (os.cpu_count() or 1))
+        executed = execute.execute(name, output, values, progress=clock)
     typer.echo(str(output))
     if html:
         page = output.with_suffix(".html")
@@ -97,16 +99,24 @@ def plan(
     parameter: Annotated[list[str], typer.Option("-p", metavar="NAME=VALUE", help="a parameter")] = (),
     preset: Annotated[str, typer.Option(help="sizes from notebooks/presets/, e.g. quick")] = "",
 ):
-    """List the runs that notebooks need, each once: is it stored, and which figures show it?"""
-    from ising_book import execute, provenance, store, worlds
+    """List the runs that notebooks need, each once: is it stored, what does it cost, which figures show it?
 
-    planned = {}
+    The core-seconds of a missing run are estimated from those of the stored run that is most like it.
+    """
+    from ising_book import provenance, worlds
+
+    planned, missing = {}, 0.0
     for name in _full_names(names):
-        configs = execute.plan(name, _values(name, preset, parameter))
+        configs = _planned(name, _values(name, preset, parameter))
         planned[name] = [worlds.describe(config) for config in configs]
     for key, (plain, figures) in provenance.by_run(planned).items():
-        state = "stored " if store.find(plain) else "missing"
+        known, seconds = provenance.expected_seconds(plain)
+        missing += not known and seconds
+        state = f"stored  {known:8.0f} s" if known else f"missing ~{seconds:7.0f} s"
         typer.echo(f"{key}  {state}  seed {plain['seed']}  {', '.join(figures)}")
+    typer.echo(
+        f"To compute: {_duration(missing)} of a core like the one that computed the stored runs", err=True
+    )
 
 
 @app.command(
@@ -170,6 +180,7 @@ def pdf(
 )
 def infer(
     data: Annotated[Path, typer.Argument(help="samples × spins of two values: .csv, .npy, .mat, …")],
+    other: Annotated[Path | None, typer.Argument(help="more samples of the same spins, to compare")] = None,
     augment: Annotated[bool, typer.Option("--augment", help="also by samples of a diffusion model")] = False,
     out: Annotated[Path | None, typer.Option(help="folder of the report [DATA_inferred]")] = None,
     name: Annotated[str | None, typer.Option(help="the array, if the file holds several")] = None,
@@ -181,6 +192,9 @@ def infer(
     weights: Annotated[str | None, typer.Option(help="the column that says how often each occurred")] = None,
     missing: Annotated[list[str] | None, typer.Option(help="what stands for a missing value")] = None,
     threshold: Annotated[float | None, typer.Option(help="values above it are +1, others -1")] = None,
+    by: Annotated[str | None, typer.Option(help="compare two groups: COLUMN, or COLUMN=ONE,OTHER")] = None,
+    time: Annotated[bool | None, typer.Option("--time/--no-time", help="rows are in order of time")] = None,
+    rows: Annotated[int | None, typer.Option(help="use so many rows, drawn at random")] = None,
     seed: Annotated[int, typer.Option(help="of everything random")] = 0,
     iterations: Annotated[int | None, typer.Option(help="updates of the diffusion model [6000]")] = None,
     samples: Annotated[int | None, typer.Option(help="samples drawn from it [100000]")] = None,
@@ -192,11 +206,16 @@ def infer(
 
     out = out or Path(f"{data.stem}_inferred")
     options = {"name": name, "transpose": transpose, "axis": axis, "columns": columns, "drop": drop}
-    options |= {"index": index, "weights": weights, "missing": missing, "threshold": threshold}
+    options |= {"index": index, "weights": weights, "missing": missing, "threshold": threshold, "by": by}
     options = {option: value for option, value in options.items() if value not in (None, False, [])}
+    given = {f"--{option}": value for option, value in options.items()} | {"--seed": seed, "--out": out}
+    options |= {} if time is None else {"time": time}
+    given |= {} if time is None else {"--time" if time else "--no-time": True}
     try:
-        own_data.load(data, **options)
         _checks.count("--seed", seed, minimum=0)
+        if rows is not None:
+            options["rows"] = given["--rows"] = _checks.count("--rows", rows, minimum=own_data.MIN_SAMPLES)
+        own_data.load(data, other=other, seed=seed, **options)
         if (iterations or samples) is not None and not augment:
             raise ValueError("--iterations and --samples belong to --augment, which is not given")
         sizes = {"n_iterations": 6000 if iterations is None else iterations}
@@ -206,13 +225,13 @@ def infer(
         own_data.claim(out, force=force)
     except (ValueError, OSError) as error:
         _refuse(str(error))
-    given = {f"--{option}": value for option, value in options.items()} | {"--seed": seed, "--out": out}
     if augment:
         given |= {"--augment": True, "--iterations": sizes["n_iterations"], "--samples": sizes["n_samples"]}
-    command = ["ising-book", "infer", str(data)]
+    command = ["ising-book", "infer", *map(str, filter(None, (data, other)))]
     for option, value in given.items():
         several = value if isinstance(value, list) else [value]
         command += [part for one in several for part in ([option] if one is True else [option, str(one)])]
+    options |= {"other": str(other.absolute())} if other else {}
     values = {"path": str(data.absolute()), "options": options, "seed": seed, "augment": augment, **sizes}
     found = _inferred(command, out, values)
     for sentence in (*found["verdict"], *found["data"]["findings"], *found["notes"]):
@@ -234,18 +253,23 @@ def _inferred(command, out, values):
         executed = folder / "executed.ipynb"
         try:
             values["folder"] = str(folder.absolute())
-            notebook = execute.execute(execute.YOUR_DATA, executed, values, progress=sys.stderr.isatty())
+            with _Clock() as clock:
+                notebook = execute.execute(execute.YOUR_DATA, executed, values, progress=clock)
         except papermill.PapermillExecutionError as error:
             raise RuntimeError(f"{error.ename}: {error.evalue}") from None
         executed.unlink()
         found = json.loads((folder / own_data.RUN).read_bytes())
-        source, digest = found["data"]["file"], found["data"]["sha256"]
+        files = found["data"]["files"]
         taken = (datetime.now(UTC) - begun).total_seconds()
         made = provenance.record(code, "float64", begun, taken, taken)
         page = execute.alone(
             notebook,
-            f"Ising model of {source}",
-            f"sha256sum {shlex.quote(command[2])}  # {digest}\n{shlex.join(command)}",
+            f"Ising model of {' and '.join(files)}",
+            "".join(
+                f"sha256sum {shlex.quote(path)}  # {digest}\n"
+                for path, digest in zip(command[2:], files.values(), strict=False)
+            )
+            + shlex.join(command),
             "Equal seeds give equal parameters on the same machine. Written by ising_lib {ising_lib}, commit "
             "{commit}, {started}, in {seconds} s on {machine}; Python {python}, NumPy {numpy}, PyTorch "
             "{torch}.".format(**made),
@@ -301,6 +325,58 @@ def cache(
     typer.echo(f"{len(deleted)} files deleted, {len(kept)} kept because they are in use")
 
 
+class _Clock:
+    """A bar of seconds, on a terminal; "expected: 40 s" on the notebook's standard error sets its end."""
+
+    def __enter__(self):
+        from tqdm import tqdm
+
+        self.bar = tqdm(unit=" s", disable=not sys.stderr.isatty(), leave=False)
+        self.ended = threading.Event()
+        threading.Thread(target=self._tick, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.bar.close()
+
+    def _tick(self):
+        while not self.ended.wait(1.0):
+            if self.bar.n + 1 < (self.bar.total or math.inf):
+                self.bar.update()
+
+    def expect(self, seconds):
+        """Announce what takes long."""
+        if seconds > 10:
+            self.bar.total = self.bar.n + round(seconds)
+            self.bar.clear()
+            typer.echo(f"About {_duration(seconds)} on this machine.", err=True)
+
+    def write(self, text):
+        for seconds in re.findall(r"expected: (\d+) s", text):
+            self.expect(int(seconds))
+
+    def flush(self):
+        """As papermill asks of a file."""
+
+
+def _duration(seconds):
+    size, unit = next(
+        pair for pair in ((3600, "hours"), (60, "minutes"), (0, "s")) if seconds >= 1.5 * pair[0]
+    )
+    return f"{seconds / (size or 1):.{int(size == 3600)}f} {unit}"
+
+
+def _planned(name, values):
+    """The configs that a notebook needs; a refused value costs no kernel."""
+    from ising_book import execute
+
+    try:
+        return execute.plan(name, values)
+    except (ValueError, TypeError) as error:
+        return _refuse(str(error))
+
+
 def _full_names(given):
     """The notebooks that are meant, all by default."""
     from ising_book import execute
@@ -338,6 +414,11 @@ def _typed(key, text, default):
     elements = value if isinstance(value, list) and default else []
     if type(value) is not type(default) or any(type(one) is not type(default[0]) for one in elements):
         _refuse(f"{key} must be {type(default).__name__} like {default!r}, got {text!r}")
+    flat = value if isinstance(value, list) else [value]
+    if (default and not flat) or any(one != one for one in flat):  # NaN
+        _refuse(f"{key} must be numbers like {default!r}, got {text!r}")
+    if key.startswith("n_") and min(flat) < 1:
+        _refuse(f"{key} must be at least 1, got {text}")
     return value
 
 

@@ -89,7 +89,7 @@ def execute(name, output, values=None, *, progress=True):
     Args:
         name, output: of the notebook, e.g. "fig08_inference_quality"; path of the executed one.
         values: parameters other than the notebook's own.
-        progress: show papermill's bar on standard error.
+        progress: show papermill's bar; or a file that gets what the notebook writes to standard error.
     """
     output = Path(output)
     if output.is_dir():
@@ -99,9 +99,9 @@ def execute(name, output, values=None, *, progress=True):
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".run-") as folder:
         plain, executed = (str(Path(folder) / file) for file in ("in.ipynb", "out.ipynb"))
         nbformat.write(source(name), plain)
-        papermill.execute_notebook(
-            plain, executed, values, cwd=str(FOLDER), progress_bar=progress, extra_arguments=_QUIET
-        )
+        messages = {"progress_bar": progress} if isinstance(progress, bool) else {"stderr_file": progress}
+        messages = {"progress_bar": False, "extra_arguments": _QUIET} | messages
+        papermill.execute_notebook(plain, executed, values, cwd=str(FOLDER), **messages)
         notebook = stable(nbformat.read(executed, as_version=4))
         nbformat.write(notebook, plain)
         Path(plain).replace(output)

@@ -5,6 +5,7 @@ Every finding is one sentence.  What cannot be used is refused by one, as ``Unus
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -13,15 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ising_book import reading
 from ising_book.reading import Unusable, list_of, number_of
+from ising_book.worlds import stream
 
 MIN_SAMPLES = 20  # a fifth is held out, the rest cut into three folds
 MAX_SPINS = 500  # a fit of the M² parameters takes hours beyond
 MADE_BY, RUN, PAGE = "ising-book infer", "run.json", "report.html"
 _ASIDE = ".part-"
 RARE = 10  # a value seen fewer times than this says little about its spin's couplings
+_SHUFFLES = 99  # of the rows: their neighbours' correlation is exceeded by chance once in a hundred times
 _VERDICTS = (  # by samples per parameter
     (10, "enough for single couplings to mean something"),
     (1, "trust the strong couplings, not each weak one"),
@@ -31,70 +35,98 @@ _VERDICTS = (  # by samples per parameter
 
 @dataclass(frozen=True, eq=False)
 class OwnData:
-    """Spins from a file, and what was found on the way.
+    """Spins from a file, and what was found on the way."""
 
-    Attributes:
-        spins: (N, M) int8 of ±1, 0 where missing: columns that vary.
-        names: M names of the columns.
-        findings: sentences.
-        sha256: of the file.
-        source: its name.
-    """
+    spins: np.ndarray  #: (N, M) int8 of ±1, 0 where missing: columns that vary
+    names: tuple  #: of the columns
+    findings: tuple  #: sentences
+    files: dict  #: {name of each file: its sha256}
+    groups: tuple | None = None  #: (N,) bool, is a sample in the second of two groups, and their names
+    tau: float = 1.0  #: so many samples in a row count as one independent one
 
-    spins: np.ndarray
-    names: tuple
-    findings: tuple
-    sha256: str
-    source: str
+    @property
+    def block(self):
+        """So many samples in a row are held out, or exchanged, together."""
+        return min(int(np.ceil(5 * self.tau)), len(self.spins) // 10) if self.tau > 1 else 1
 
 
-def load(path, name=None, *, missing=(), threshold=None, **options):
-    """Read a file of binary samples, and check it.
+def load(path, name=None, *, other=None, missing=(), threshold=None, rows=None, seed=0, time=None, **options):
+    """The OwnData in a file of binary samples, or in two of them, checked.
 
     Args:
         path: the file: rows are samples, columns are spins.
         name: of the array, where the file holds several.
+        other: a second file of the same columns: the second group of samples.
         missing: texts or numbers that stand for missing values.
         threshold: values above it are +1, others −1.
-        options: of ``reading.samples``: transpose, axis, columns, drop, index, weights.
-
-    Returns:
-        OwnData
+        rows: use so many samples alone, drawn at random by ``seed``, in their order.
+        time: are the samples in order of time?  None looks whether neighbours resemble each other.
+        options: of ``reading.samples``: transpose, axis, columns, drop, index, weights, by.
 
     Raises:
         Unusable: there is no such file, it cannot be read, or nothing can be inferred from it.
     """
-    table = reading.read(path, name, missing)
-    values, names, said = reading.samples(table, **options)
-    spins, names, findings = check(
-        values, names, missing=missing, threshold=threshold, turned=options.get("transpose", False)
+    paths = [Path(path), *([Path(other)] if other else [])]
+    (values, names, said, groups), *more = (
+        reading.samples(reading.read(one, name, missing), **options) for one in paths
     )
-    if not options.get("weights"):
-        said += _remark_order(spins)
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    return OwnData(spins, names, (*said, *findings), digest, Path(path).name)
+    files = [one.name for one in paths]
+    if more and files[0] == files[1]:
+        files = ["/".join(one.parts[-2:]) for one in paths]
+    if more:
+        if groups:
+            raise Unusable("--by must be left out where OTHER is given: that is the second group")
+        frames = [pd.DataFrame(some, columns=columns) for some, columns, *_ in ((values, names), *more)]
+        both = pd.concat(frames, join="inner")
+        alone = [name for frame in frames for name in frame.columns.difference(both.columns, sort=False)]
+        if both.shape[1] < 2:
+            raise Unusable(f"OTHER must share at least 2 columns with DATA, got {list_of(map(repr, alone))}")
+        said += [f"In one of the files alone and left out: {list_of(map(repr, alone))}."] if alone else []
+        said.append(f"Groups: {files[0]!r} ({len(frames[0])}) and {files[1]!r} ({len(frames[1])}).")
+        values, names = both.to_numpy(), tuple(both.columns)
+        groups = np.arange(len(values)) >= len(frames[0]), tuple(files)
+    if rows is not None and rows < len(values):
+        some = np.sort(stream(seed, "rows").choice(len(values), rows, replace=False))
+        said.append(f"{rows} of {len(values)} samples, drawn at random.")
+        values, groups = values[some], groups and (groups[0][some], groups[1])
+    turned = options.get("transpose", False)
+    spins, names, findings, kept = _checked(values, names, missing, threshold, turned)
+    if groups:
+        groups = groups[0][kept], groups[1]
+        size, least = min(zip(np.bincount(groups[0], minlength=2), groups[1], strict=True))
+        if size < MIN_SAMPLES:
+            raise Unusable(f"each group must have at least {MIN_SAMPLES} samples, got {size} in {least!r}")
+    tau = 1.0
+    if time or (time is None and not options.get("weights")):
+        tau, sentence = _order(spins, groups[0] if groups else np.zeros(len(spins), bool), time)
+        findings += sentence
+    digests = [hashlib.sha256(one.read_bytes()).hexdigest() for one in paths]
+    files = dict(zip(files, digests, strict=True))
+    return OwnData(spins, names, (*said, *findings), files, groups, tau)
 
 
 def check(values, names=None, *, transpose=False, missing=(), threshold=None, turned=False):
     """Turn an array of binary samples into spins, and say what was found.
 
     Args:
-        values: (N, M) of 0/1, ±1 or 1/2; missing values are NaN.
+        values: (N, M) of 0/1, ±1 or 1/2, or (M, N) with ``transpose``; missing values are NaN.
         names: M names of the columns; numbers from 1 by default.
-        transpose: the array is (M, N).
         missing, threshold: as in ``load``.
         turned: the file was transposed: for the advice in the sentences.
 
     Returns:
-        tuple: spins (N', M') int8 of ±1, 0 where missing, without constant columns, their names, and the
-        findings, one sentence each.
+        tuple: spins (N', M') int8 of ±1, 0 where missing, of columns that vary; their names; sentences.
 
     Raises:
         Unusable: nothing can be inferred from it.
     """
     table = reading.Table(np.asarray(values), names)
-    values, names, _ = reading.samples(table, transpose=transpose)
-    turned |= transpose
+    values, names, *_ = reading.samples(table, transpose=transpose)
+    spins, names, findings, _ = _checked(values, names, missing, threshold, turned or transpose)
+    return spins, names, tuple(findings)
+
+
+def _checked(values, names, missing, threshold, turned):
     (n_samples, n_columns), hint = values.shape, _hint(values.shape, turned)
     if n_samples < MIN_SAMPLES:
         rows = number_of(n_samples, "row")
@@ -107,117 +139,114 @@ def check(values, names=None, *, transpose=False, missing=(), threshold=None, tu
         f"{coding} {number_of(n_samples, 'sample')} ({oriented[0]}) of {number_of(n_columns, 'spin')} "
         f"({oriented[1]}){hint if n_samples < n_columns else ''}."
     ]
-    spins, names = _known(spins, names, findings)
+    spins, names, kept = _known(spins, names, findings)
     spins, names = _varying(spins, names, findings)
-    _remark_rare(spins, names, findings)
-    _remark_twins(spins, names, findings)
-    _remark_repeats(spins, findings)
-    _remark_size(spins, findings)
-    return np.ascontiguousarray(spins), names, tuple(findings)
+    findings += _remarks(spins, names)
+    return np.ascontiguousarray(spins), names, findings, kept
 
 
 def _known(spins, names, findings):
-    """Without samples and columns of which (nearly) nothing is known; incomplete samples stay."""
+    """Without samples and columns of which (nearly) nothing is known, and the samples (N,) that stay."""
     missing = spins == 0
+    kept = np.ones(len(spins), dtype=bool)
     if not missing.any():
-        return spins, names
+        return spins, names, kept
     empty = (~missing).sum(0) < MIN_SAMPLES
     if empty.any():
-        some = list_of(map(repr, _picked(names, empty)))
+        some = list_of(map(repr, itertools.compress(names, empty)))
         findings.append(f"Known in fewer than {MIN_SAMPLES} samples and left out: {some}.")
-    spins, names = spins[:, ~empty], tuple(_picked(names, ~empty))
-    blank = (spins == 0).all(1)
-    n_incomplete = int((spins == 0).any(1).sum() - blank.sum())
-    spins = spins[~blank]
+    spins, names = spins[:, ~empty], tuple(itertools.compress(names, ~empty))
+    kept = (spins != 0).any(1)
+    n_before, spins = len(spins), spins[kept]
     if len(spins) < MIN_SAMPLES or spins.shape[1] < 2:
         raise Unusable(
             f"DATA must have at least {MIN_SAMPLES} samples with known values of at least 2 columns, got "
-            f"{len(spins)} of {len(blank)} in {spins.shape[1]}"
+            f"{len(spins)} of {n_before} in {spins.shape[1]}"
         )
+    n_incomplete = int((spins == 0).any(1).sum())
     if n_incomplete:
         findings.append(
             f"{number_of(n_incomplete, 'sample')} with missing values ({(spins == 0).mean():.1%} of all) "
             f"used too: all {len(spins)} samples take part, the missing spins are drawn from their "
             "distribution given the known ones."
         )
-    return spins, names
+    return spins, names, kept
 
 
 def _varying(spins, names, findings):
     value = np.sign(spins.sum(0, dtype=np.int64))
     constant = ((spins == value) | (spins == 0)).all(0)
     if constant.any():
-        some = [f"{name!r} ({sign:+d})" for name, sign in _picked(zip(names, value, strict=True), constant)]
+        some = [f"{names[i]!r} ({value[i]:+d})" for i in np.flatnonzero(constant)]
         findings.append(
             f"Constant and left out, since a spin that never changes has no finite field: {list_of(some)}."
         )
     if (~constant).sum() < 2:
         raise Unusable(f"DATA must have at least 2 columns that vary, got {int((~constant).sum())}")
-    return spins[:, ~constant], tuple(_picked(names, ~constant))
+    return spins[:, ~constant], tuple(itertools.compress(names, ~constant))
 
 
-def _remark_rare(spins, names, findings):
-    ups = (spins > 0).sum(0)
-    rarer = np.minimum(ups, (spins < 0).sum(0))
+def _remarks(spins, names):
+    """Sentences on rare values, twins, repeats, and the number of samples."""
+    said, (n_samples, n_spins) = [], spins.shape
+    rarer = np.minimum((spins > 0).sum(0), (spins < 0).sum(0))
     if (rarer < RARE).any():
-        some = [f"{name!r} ({n})" for name, n in _picked(zip(names, rarer, strict=True), rarer < RARE)]
-        findings.append(
+        some = [f"{names[i]!r} ({rarer[i]})" for i in np.flatnonzero(rarer < RARE)]
+        said.append(
             f"Do not trust the couplings of these, whose rarer value occurs fewer than {RARE} times: "
             f"{list_of(some)}."
         )
-
-
-def _remark_twins(spins, names, findings):
     columns = spins.astype(np.float32)
     overlap = np.triu(np.abs(columns.T @ columns), 1)
-    pairs = [f"{names[i]!r} and {names[j]!r}" for i, j in np.argwhere(overlap == len(spins))]
+    pairs = [f"{names[i]!r} and {names[j]!r}" for i, j in np.argwhere(overlap == n_samples)]
     if pairs:
-        findings.append(
+        said.append(
             "Equal or opposite in all samples, so that only the penalty keeps their coupling finite: "
             f"{list_of(pairs)}."
         )
-
-
-def _remark_repeats(spins, findings):
     counted = Counter(row.tobytes() for row in spins)
-    repeated = len(spins) - len(counted)
+    repeated = n_samples - len(counted)
     if repeated:
-        [(_, most)] = counted.most_common(1)
-        findings.append(
-            f"{number_of(repeated, 'sample')} ({repeated / len(spins):.0%}) equal to an earlier one, the "
-            f"most frequent configuration {most} times: as it should be for few or quiet spins, else look "
-            "for copies."
+        said.append(
+            f"{number_of(repeated, 'sample')} ({repeated / n_samples:.0%}) equal to an earlier one, the "
+            f"most frequent configuration {max(counted.values())} times: as it should be for few or quiet "
+            "spins, else look for copies."
         )
-
-
-def _remark_size(spins, findings):
-    n_samples, n_spins = spins.shape
     n_parameters = n_spins * (n_spins + 1) // 2
     ratio = n_samples / n_parameters
     verdict = next(text for least, text in _VERDICTS if ratio >= least)
-    findings.append(
-        f"{number_of(n_samples, 'sample')} for the L = M(M + 1)/2 = {n_parameters} parameters of M = "
-        f"{n_spins} spins, {ratio:.1f} for each: {verdict}."
-    )
-
-
-def _remark_order(spins):
-    """Do successive samples resemble each other?  τ = 1 + 2 Σ_k r_k, up to the first r_k within the noise."""
-    centred = spins[:100_000].astype(np.float32)
-    centred -= centred.mean(0)
-    n, total, first = len(centred), 1.0, 0.0
-    for lag in range(1, n // 4):
-        r = (centred[lag:] * centred[:-lag]).mean() / (centred**2).mean()
-        first = first or r
-        if r < 4 / np.sqrt(n):
-            break
-        total += 2 * r
-    if total < 1.1:
-        return []
     return [
-        f"Successive samples resemble each other (correlation {first:.2f} from one to the next): in order of "
-        f"time they count as some {len(spins) / total:.0f} independent ones, and the standard errors are too "
-        f"small by a factor of about {np.sqrt(total):.1f}."
+        *said,
+        f"{number_of(n_samples, 'sample')} for the L = M(M + 1)/2 = {n_parameters} parameters of M = "
+        f"{n_spins} spins, {ratio:.1f} for each: {verdict}.",
+    ]
+
+
+def _order(spins, group, declared):
+    """τ = 1 + 2 Σ_k r_k with the correlation r_k of samples k apart, and a sentence where it counts.
+
+    The sum ends at the first k ≥ 2.5 τ  (Madras and Sokal 1988).  Means are those of each group.
+    """
+    spins, group = spins[:50_000], group[:50_000]
+    centred, n = np.zeros(spins.shape, dtype=np.float32), len(spins)
+    for rows in (group, ~group):
+        known = np.maximum((spins[rows] != 0).sum(0), 1)
+        centred[rows] = np.where(spins[rows], spins[rows] - spins[rows].sum(0) / known, 0)
+    power = sum(np.abs(np.fft.rfft(column, 2 * n)) ** 2 for column in centred.T)
+    r = np.fft.irfft(power)[:n] / (centred**2).sum()
+    taus = 2 * np.cumsum(r) - 1
+    tau = max(float(taus[np.argmax(np.arange(n) >= 2.5 * taus)]), 1.0)
+    few, rng = centred[:10_000], stream(0, "order")
+    chance = max(float((x[1:] * x[:-1]).sum()) for x in (rng.permutation(few) for _ in range(_SHUFFLES)))
+    chance /= (few**2).sum()
+    if not declared and (r[1] <= chance or tau < 1.1):
+        return 1.0, []
+    begin = "Rows in order of time, as you say" if declared else "The rows seem to be in order of time"
+    return tau, [
+        f"{begin}: neighbours have correlation {r[1]:.2f}, shuffled rows at most {chance:.2f}. {len(spins)} "
+        f"samples count as some {len(spins) / tau:.0f} independent ones: standard errors are made "
+        f"{np.sqrt(tau):.1f} times wider, and blocks of rows are held out"
+        + ("." if declared else "; if the rows are in no such order, add --no-time.")
     ]
 
 
@@ -229,37 +258,29 @@ def _hint(shape, transpose):
     return f"; if its {other} are the spins, {advice}"
 
 
-def _picked(items, chosen):
-    return [item for item, wanted in zip(items, chosen, strict=True) if wanted]
-
-
 def claim(folder, *, force=False):
-    """Check that the report may be written into ``folder``; create nothing.
-
-    Args:
-        folder: where; new, empty, or an earlier report.
-        force: replace an earlier report.
+    """Check that a report may be written into ``folder``, new, empty or an earlier report; create nothing.
 
     Raises:
         FileExistsError: it holds something else, or an earlier report and ``force`` is not set.
         NotADirectoryError, PermissionError: it, or what it would lie in, is a file or read-only.
     """
     folder = Path(folder)
-    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    place, given = next(p for p in (folder, *folder.absolute().parents) if p.exists()), repr(str(folder))
     if not place.is_dir():
-        raise NotADirectoryError(f"--out must be a folder, got {str(folder)!r}: {str(place)!r} is a file")
+        raise NotADirectoryError(f"--out must be a folder, got {given}: {str(place)!r} is a file")
     if not os.access(place, os.W_OK | os.X_OK):
         raise PermissionError(
-            f"--out must be a folder that can be written, got {str(folder)!r}: {str(place)!r} cannot"
+            f"--out must be a folder that can be written, got {given}: {str(place)!r} cannot"
         )
     found = [p.name for p in folder.iterdir() if not p.name.startswith(_ASIDE)] if folder.is_dir() else []
     if found and not _is_report(folder):
         raise FileExistsError(
-            f"--out must be new, empty, or an earlier report, got {str(folder)!r} with {found[0]!r}"
+            f"--out must be new, empty, or an earlier report, got {given} with {found[0]!r}"
         )
     if found and not force:
         raise FileExistsError(
-            f"--out must be new or empty, got {str(folder)!r}, an earlier report: replace it by --force"
+            f"--out must be new or empty, got {given}, an earlier report: replace it by --force"
         )
 
 
@@ -272,18 +293,14 @@ def _is_report(folder):
 
 @contextlib.contextmanager
 def aside(folder):
-    """A folder beside the report: its files move there at the end, one by one, so that none is ever half.
-
-    Args:
-        folder: checked by ``claim``; created where there is none.
-    """
+    """A folder inside the report's, checked by ``claim``: its files move up at the end, the record last."""
     folder = Path(folder)
     created = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=_ASIDE) as name:
             yield Path(name)
-            for path in sorted(Path(name).iterdir(), key=lambda path: path.name == RUN):  # the record last
+            for path in sorted(Path(name).iterdir(), key=lambda path: path.name == RUN):
                 path.replace(folder / path.name)
     except BaseException:
         if created:

@@ -1,5 +1,7 @@
 """Who computed a stored run, and how to say so under a figure."""
 
+import contextlib
+import functools
 import os
 import platform
 import subprocess
@@ -81,6 +83,49 @@ def by_run(planned):
             figures = runs.setdefault(store.key(plain), (plain, []))[1]
             figures.append(name.partition("_")[0])
     return runs
+
+
+def expected_seconds(plain):
+    """Is a run stored, and how many core-seconds does it take?
+
+    For a missing run, about those of the stored run that is most like it, times the ratio of their work: the
+    updates of a network, and the steps that generate samples; 0 where none of its kind is stored.
+    """
+    found = store.find(plain)
+    if found:
+        return True, found.core_seconds
+    known, sizes = _stored(plain["experiment"], store.results_folder(), store.cache_folder()), _sizes(plain)
+    if not known:
+        return False, 0.0
+    like, seconds = min(
+        known, key=lambda one: sum(abs(np.log(one[0][k] / sizes[k])) for k in {*one[0]} & {*sizes})
+    )
+    return False, seconds * _work(sizes) / _work(like)
+
+
+@functools.cache
+def _stored(experiment, *folders):
+    """(sizes, core-seconds) of all runs of a kind."""
+    found = []
+    for path in (path for folder in folders if folder for path in sorted(folder.glob(f"{experiment}-*.npz"))):
+        with contextlib.suppress(ValueError):  # damaged
+            run = store.read(path)
+            found.append((_sizes(run.config), run.core_seconds))
+    return found
+
+
+def _sizes(plain):
+    """The positive numbers of a config, but the seed."""
+    flat = {**plain, **plain.get("training", {}), "seed": None}
+    return {name: n for name, n in flat.items() if isinstance(n, int | float) and n > 0}
+
+
+def _work(sizes):
+    """Evaluations of a network; an update counts three of each sample in its batch."""
+    get = sizes.get
+    samples = get("n_checkpoints", 0) * get("n_monitor", 0) + get("n_augmented", 0) + get("n_observed", 0)
+    updates = 3 * get("n_iterations", 0) * get("batch_size", 256)
+    return get("n_spins", 1) * (updates + get("n_sampling_steps", 30) * samples) or 1
 
 
 def costs(planned):

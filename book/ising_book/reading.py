@@ -8,7 +8,9 @@ import bz2
 import contextlib
 import csv
 import gzip
+import importlib.util
 import io
+import itertools
 import lzma
 import re
 import zipfile
@@ -41,34 +43,20 @@ class Unusable(ValueError):
 
 @dataclass(eq=False)
 class Table:
-    """What a file holds.
+    """What a file holds."""
 
-    Attributes:
-        values: (N, M) numbers; NaN where missing, or where there is a word.
-        names, labels: of columns and of rows; None where there are none.
-        words: {column: (first word in it that is no number, line)}.
-        passed: the name of a first column that is passed over, so that the others keep their numbers.
-        findings: sentences.
-    """
-
-    values: np.ndarray
-    names: tuple | None = None
-    labels: tuple | None = None
-    words: dict = field(default_factory=dict)
-    findings: list = field(default_factory=list)
-    passed: tuple = ()
+    values: np.ndarray  #: (N, M) numbers; NaN where missing, or where there is a word
+    names: tuple | None = None  #: of the columns
+    labels: tuple | None = None  #: of the rows
+    words: dict = field(default_factory=dict)  #: {column: (first word that is no number, line, all texts)}
+    findings: list = field(default_factory=list)  #: sentences
+    passed: tuple = ()  #: the name of a first column that is passed over: the others keep their numbers
 
 
 def read(path, name=None, missing=()):
-    """The Table in a file; its ending says of which kind it is.
+    """The Table in a file, of the kind that its ending says; Unusable where it cannot be read.
 
-    Args:
-        path: of the file.
-        name: of the array, where the file holds several.
-        missing: texts that stand for missing values, beside the usual ones.
-
-    Raises:
-        Unusable: there is no such file, or it cannot be read.
+    ``name`` chooses an array where the file holds several; the texts ``missing`` stand for missing values.
     """
     path = Path(path)
     content, suffix = _unpacked(_bytes(path), path)
@@ -233,12 +221,13 @@ def _from_cells(rows, numbers, source, missing, said, mark=","):
     words = {}
     for column in np.flatnonzero(strange.any(0)).tolist():
         row = strange[:, column].argmax()
-        words[column] = rows[row][column].strip(), numbers[row]
+        words[column] = rows[row][column].strip(), numbers[row], [cells[column].strip() for cells in rows]
     labels = tuple(row[0].strip() for row in rows) if labelled else None
     table = _without_index(Table(values, names, labels, words, said))
     if names is not None:
         table.findings.insert(0, f"The first line holds names: {list_of(map(repr, table.names))}.")
-    used = sorted({str(cell).strip().lower() for cell in cells} & {*_UP, *_DOWN})
+    plain = pd.unique(codes.reshape(-1, width)[:, ~np.pad(strange, 0).any(0)].ravel())
+    used = sorted({str(cells[code]).strip().lower() for code in plain} & {*_UP, *_DOWN})
     if used:
         table.findings.append(f"Words read as 1 (yes, true) or 0 (no, false): {', '.join(used)}.")
     return table
@@ -283,12 +272,17 @@ def _read_npy(content, source, _name):
     try:
         return _array(np.load(io.BytesIO(content), allow_pickle=False))
     except ValueError as error:
-        if "Object arrays" not in str(error):
-            raise
-        raise Unusable(
-            f"DATA must hold plain numbers, got {source!r} with pickled Python objects, which could run "
-            "code: save it again as an array of numbers"
-        ) from error
+        raise _refused(error, source) from error
+
+
+def _refused(error, source):
+    """The sentence on pickled objects, or the same error."""
+    if "Object arrays" not in str(error):
+        return error
+    return Unusable(
+        f"DATA must hold plain numbers, got {source!r} with pickled Python objects, which could run code: "
+        "save it again as an array of numbers"
+    )
 
 
 def _array(values, findings=()):
@@ -299,18 +293,18 @@ def _array(values, findings=()):
 
 
 def _read_npz(content, source, name):
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = [member for member in archive.namelist() if member.endswith(".npy")]
-        if {"format.npy", "shape.npy", "data.npy"} <= set(members):
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise ValueError("no archive")
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        if {"format", "shape", "data"} <= set(file.files):
             return _array(scipy.sparse.load_npz(io.BytesIO(content)).toarray(), ["A sparse matrix of SciPy."])
-        wanted = [f"{name}.npy"] if f"{name}.npy" in members else members
-        plain = {}
-        for member in wanted:
+        wanted, plain = [name] if name in file.files else file.files, {}
+        for key in wanted:
             try:
-                plain[member.removesuffix(".npy")] = _read_npy(archive.read(member), source, None).values
-            except Unusable:  # pickled objects beside the samples do no harm, they are left unread
-                if len(wanted) == 1:
-                    raise
+                plain[key] = file[key]
+            except ValueError as error:  # pickled objects beside the samples do no harm, they are left unread
+                if "Object arrays" not in str(error) or len(wanted) == 1:
+                    raise _refused(error, source) from error
     return _choose(plain, source, name)
 
 
@@ -341,14 +335,11 @@ def _read_hdf(content, source, name):
 
 
 def _read_parquet(content, source, _name):
-    try:
-        import pyarrow  # noqa: F401 - what pandas reads it with
-    except ImportError:
+    if not importlib.util.find_spec("pyarrow"):  # pandas reads it with that
         raise Unusable(
             f"DATA must be of another kind, got {source!r}: for .parquet, pip install pyarrow, or save a .csv"
-        ) from None
-    frame = pd.read_parquet(io.BytesIO(content))
-    return _read_text(frame.to_csv(index=False).encode(), source, ())
+        )
+    return _read_text(pd.read_parquet(io.BytesIO(content)).to_csv(index=False).encode(), source, ())
 
 
 def _choose(arrays, source, name):
@@ -380,21 +371,25 @@ _READERS = dict.fromkeys(_TEXTS, _read_text) | {".npy": _read_npy, ".parquet": _
 # ----------------------------------------------------------------------------------- from a table to spins
 
 
-def samples(table, *, transpose=False, axis=None, columns=(), drop=(), index=None, weights=None):
-    """The table that the options leave, rows as samples: values (N, M), their names, and sentences."""
+def samples(table, *, transpose=False, axis=None, columns=(), drop=(), index=None, weights=None, by=None):
+    """What the options leave of a table, rows as samples.
+
+    Returns:
+        tuple: values (N, M), their names, sentences, and for ``by`` the groups: (N,) bool, is it in the
+        second, and the names of the two; None without it.
+    """
     values, names, words, passed = table.values, table.names, table.words, table.passed
     if values.dtype.kind not in "biuf":
         raise Unusable(f"DATA must hold plain numbers, got an array of dtype {str(values.dtype)[:60]}")
-    said = list(table.findings)
+    said, groups = list(table.findings), None
     if values.ndim == 3 and axis is not None:
         if axis not in (1, 2, 3):
             raise Unusable(f"--axis must be 1, 2 or 3, got {axis}")
         values = np.moveaxis(values, axis - 1, -1).reshape(-1, values.shape[axis - 1])
         said.append(f"Dimension {axis} holds the spins; the other two are laid end to end, the last fastest.")
     if values.ndim != 2:
-        hint = "reshape it"
-        if values.ndim == 3:
-            hint = "say by --axis 1, 2 or 3 which holds the spins; the other two are laid end to end"
+        hint = "say by --axis 1, 2 or 3 which holds the spins; the other two are laid end to end"
+        hint = hint if values.ndim == 3 else "reshape it"
         raise Unusable(
             f"DATA must be a table of samples × spins, got {number_of(values.ndim, 'dimension')} "
             f"({shape_of(values)}): {hint}"
@@ -409,39 +404,61 @@ def samples(table, *, transpose=False, axis=None, columns=(), drop=(), index=Non
         keep[_positions(option, wanted, names, passed)] = False
     if columns:
         keep &= np.isin(np.arange(len(names)), _positions("--columns", columns, names, passed))
+    rows = np.ones(len(values), dtype=np.int64)  # how often each is used
     if weights is not None:
-        column, *others = *_positions("--weights", weights, names, passed), None
-        counts = values[:, column]
-        if (
-            len(others) > 1
-            or np.isnan(counts).any()
-            or (counts < 0).any()
-            or (counts % 1).any()
-            or counts.sum() > 5e7
-        ):
-            raise Unusable(f"--weights must name a column of whole numbers from 0, got {names[column]!r}")
-        values = np.repeat(values, counts.astype(int), axis=0)
-        said.append(f"Column {names[column]!r} says how often each row occurred: {len(values)} samples.")
+        [counted, *_] = _positions("--weights", weights, names, passed) or [0]
+        rows = values[:, counted]
+        if not (rows >= 0).all() or (rows % 1).any() or rows.sum() > 5e7:
+            raise Unusable(f"--weights must name a column of whole numbers from 0, got {names[counted]!r}")
+        said.append(f"Column {names[counted]!r} says how often each row occurred: {rows.sum():g} samples.")
+    if by is not None:
+        named, _, two = (by, "", "") if by in names else by.partition("=")
+        *_, column = -1, *_positions("--by", named, names, passed)
+        if column < 0:
+            texts = table.labels
+        else:
+            keep[column] = False
+            texts = words[column][2] if column in words else [f"{one:g}" for one in values[:, column]]
+        used, second, two = _grouped(named, np.array(texts, dtype=object), two, said)
+        rows = rows * used
+        groups = np.repeat(second, rows.astype(int)), two
+    if not (rows == 1).all():
+        values = np.repeat(values, rows.astype(int), axis=0)
     for column, word in words.items():
         if keep[column]:
             raise Unusable(_word_said(column, word, names))
-    names = tuple(name for name, kept in zip(names, keep, strict=True) if kept)
+    names = tuple(itertools.compress(names, keep))
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
         raise Unusable(
             f"DATA must have columns of different names, got {twice[0]!r} {names.count(twice[0])} times: "
             "rename them, or take some out by their numbers, --drop NUMBER"
         )
-    return (values if keep.all() else values[:, keep]), names, said
+    return (values if keep.all() else values[:, keep]), names, said, groups
+
+
+def _grouped(name, texts, two, said):
+    """Which rows are in one of two groups, which in the second, (N,) bool each; and the two names."""
+    found = [text for text, _ in Counter(texts).most_common() if _number(text) == _number(text)]  # no NaN
+    two = two.split(",") if two else sorted(found)
+    if len(two) != 2 or not set(two) <= set(found):
+        raise Unusable(
+            f"--by must name a column of two values, or two values of a column, got {name!r} with "
+            f"{list_of(map(repr, found))}: try --by {name}={','.join([*found, 'ONE', 'OTHER'][:2])}"
+        )
+    used, counts = np.isin(texts, two), " and ".join(f"{one!r} ({(texts == one).sum()})" for one in two)
+    rest = f"; {number_of((~used).sum(), 'row')} in neither left out" if not used.all() else ""
+    said.append(f"Groups by {name!r}: {counts}{rest}.")
+    return used, texts == two[1], tuple(two)
 
 
 def _word_said(column, word, names):
-    name = repr(names[column][:40]) if names else str(column + 1)
-    option = names[column][:40] if names else column + 1
+    option = str(names[column] if names else column + 1)[:40]
+    name = repr(option) if names else option
     return (
         f"DATA must hold numbers, or yes and no, got {word[0][:40]!r} in line {word[1]}, column {name}: "
-        f"leave the column out by --drop {option!s}, or say by --missing {word[0][:40]} that nothing is "
-        "known there"
+        f"leave the column out by --drop {option}, compare by it, --by {option}, or say by --missing "
+        f"{word[0][:40]} that nothing is known there"
     )
 
 
@@ -493,34 +510,29 @@ def _question(values, present, names):
             "all of -1, 0 and 1: which of them is missing? Add --missing 0, if -1 and 1 are the values, or "
             "--missing=-1, if 0 and 1 are"
         )
-    odd = ~np.isin(values, (0, 1, -1)) & ~np.isnan(values.astype(float))
-    columns = np.flatnonzero(odd.any(0))
+    low, high = present[0], present[-1]
     if len(present) == 2:
-        low, high = present
         return f"{low:g} and {high:g}: to read {high:g} as +1, add --threshold {low:g}"
-    if len(columns) <= len(names) / 2:
-        name, some = names[columns[0]][:40], np.unique(values[:, columns[0]])
-        some = some[~np.isnan(some.astype(float))]
-        if len(some) > 3 or not set(some) & {0, 1}:
-            return (
-                f"{len(some)} values from {some[0]:g} to {some[-1]:g} in column {name!r}: leave it out by "
-                f"--drop {name}; if it numbers the samples, --index {name}; if it counts how often each "
-                f"occurred, --weights {name}"
-            )
-    strange = [value for value in present if value not in (0, 1, -1)]
+    odd = ~np.isin(values, (0, 1, -1)) & ~np.isnan(values.astype(float))
     row, column = np.argwhere(odd)[0]
-    where = f"in sample {row + 1}, column {names[column][:40]!r}"
-    if len(strange) == 1 and strange[0] not in (2, 3):
-        code = f"{strange[0]:g}"
-        return f"{code} beside 0 and 1, first {where}: if it stands for no answer, add --missing={code}"
-    if (present % 1 == 0).all() and present[0] >= 0:
+    name, some = names[odd.any(0).argmax()][:40], np.unique(values[:, odd.any(0).argmax()].astype(float))
+    some = some[~np.isnan(some)]
+    if odd.any(0).mean() <= 0.5 and (len(some) > 3 or not set(some) & {0, 1}):
         return (
-            f"counts from {present[0]:g} to {present[-1]:g}, {strange[0]:g} first {where}: to read every "
-            "count above 0 as +1, add --threshold 0"
+            f"{len(some)} values from {some[0]:g} to {some[-1]:g} in column {name!r}: leave it out by --drop "
+            f"{name}; if it numbers the samples, --index {name}; if it counts how often each occurred, "
+            f"--weights {name}; if it names groups to compare, --by {name}"
         )
-    return (
-        f"values from {present[0]:g} to {present[-1]:g}, {strange[0]:g} first {where}: add --threshold VALUE"
-    )
+    strange = [value for value in present if value not in (0, 1, -1)]
+    where = f"{strange[0]:g} first in sample {row + 1}, column {names[column][:40]!r}"
+    if len(strange) == 1 and strange[0] not in (2, 3):
+        code, where = where.split(" ", 1)
+        return f"{code} beside 0 and 1, {where}: if it stands for no answer, add --missing={code}"
+    if (present % 1 == 0).all() and low >= 0:
+        return (
+            f"counts from {low:g} to {high:g}, {where}: to read every count above 0 as +1, add --threshold 0"
+        )
+    return f"values from {low:g} to {high:g}, {where}: add --threshold VALUE"
 
 
 def list_of(items):
