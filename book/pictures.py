@@ -14,7 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from ising_book import execute, runs, style
+from ising_book import execute, style
+from ising_experiments import runs
 from ising_lib import ddpm, erasure, exact, ising, sampling, stopping
 
 FOLDER = Path(__file__).parent / "_static" / "chapters"

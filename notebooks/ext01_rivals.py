@@ -30,7 +30,7 @@ seeds = [0, 1, 2]
 import functools
 import itertools
 
-from ising_book import worlds
+from ising_experiments import worlds
 
 changed = functools.partial(worlds.from_parameters, worlds.Rivals, globals())
 centre, pool = changed(), changed(drawn="pool")
@@ -48,8 +48,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import extensions, provenance, style
-from ising_book.runs import by_config, source
+from ising_book import style
+from ising_experiments import extensions, provenance
+from ising_experiments.runs import by_config, source
 from ising_lib import estimators
 
 found = by_config(configs)

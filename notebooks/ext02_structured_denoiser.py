@@ -31,7 +31,7 @@ more_seeds = [3, 4]
 import functools
 import itertools
 
-from ising_book import worlds
+from ising_experiments import worlds
 
 changed = functools.partial(worlds.from_parameters, worlds.Rivals, globals())
 learned = functools.partial(worlds.from_parameters, worlds.Augmentation, globals())
@@ -50,8 +50,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import extensions, provenance, style, walk
-from ising_book.runs import by_config, source
+from ising_book import style
+from ising_experiments import extensions, provenance, walk
+from ising_experiments.runs import by_config, source
 from ising_lib import denoisers
 
 found = by_config(configs)

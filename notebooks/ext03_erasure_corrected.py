@@ -23,7 +23,7 @@ seeds = [0, 1, 2, 3, 4]
 # %% tags=["runs", "hide-cell"]
 import itertools
 
-from ising_book import worlds
+from ising_experiments import worlds
 
 
 def corrected(n_observed, g, g_h):
@@ -45,8 +45,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import extensions, provenance, style
-from ising_book.runs import by_config, source
+from ising_book import style
+from ising_experiments import extensions, provenance
+from ising_experiments.runs import by_config, source
 from ising_lib import erasure, exact, ising
 
 found = by_config(configs)

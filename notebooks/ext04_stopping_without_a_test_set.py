@@ -29,7 +29,7 @@ seeds = [0, 1, 2]
 # %% tags=["runs", "hide-cell"]
 import itertools
 
-from ising_book import worlds
+from ising_experiments import worlds
 
 counts = [n_observed_few, n_observed]
 tested = [
@@ -45,8 +45,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import extensions, provenance, scoring, style
-from ising_book.runs import by_config, source
+from ising_book import style
+from ising_experiments import extensions, provenance, scoring
+from ising_experiments.runs import by_config, source
 
 found = by_config(configs)
 PARTS = {  # heading: {key: (label, training judged, training that chooses, rule, role)}

@@ -24,7 +24,7 @@ denoised_steps = 50
 denoised_counts = [2, 8, 14, 20]
 
 # %% tags=["runs", "hide-cell"]
-from ising_book import worlds
+from ising_experiments import worlds
 
 fair = worlds.from_parameters(worlds.FairRetina, globals())
 denoised = worlds.RetinaDenoised(
@@ -46,8 +46,9 @@ from IPython.display import Markdown
 from myst_nb import glue
 from scipy import special, stats
 
-from ising_book import choices, claims, extensions, provenance, style
-from ising_book.runs import find_or_compute, source
+from ising_book import claims, style
+from ising_experiments import choices, extensions, provenance
+from ising_experiments.runs import find_or_compute, source
 from ising_lib import metrics
 
 runs = find_or_compute(configs)

@@ -30,7 +30,7 @@ more_seeds = [3, 4, 5, 6, 7, 8, 9]  # of the discrete diffusion alone, at each N
 # %% tags=["runs", "hide-cell"]
 import itertools
 
-from ising_book import worlds
+from ising_experiments import worlds
 
 kinds = {"spins": worlds.Discrete, "bits": worlds.Rivals}
 counts = [{"n_observed": count} for count in observed_counts]
@@ -56,8 +56,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import claims, extensions, provenance, style
-from ising_book.runs import by_config, source
+from ising_book import claims, style
+from ising_experiments import extensions, provenance
+from ising_experiments.runs import by_config, source
 from ising_lib import discrete
 
 found = by_config(configs)

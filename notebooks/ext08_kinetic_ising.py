@@ -35,7 +35,7 @@ longer_seeds = [0, 1, 2]
 # %% tags=["runs", "hide-cell"]
 import functools
 
-from ising_book import worlds
+from ising_experiments import worlds
 
 changed = functools.partial(worlds.from_parameters, worlds.Kinetic, globals())
 groups = {(g, n): changed(coupling_scale=g, n_observed=n) for g in coupling_scales for n in observed_counts}
@@ -51,8 +51,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import claims, extensions, provenance, style
-from ising_book.runs import by_config, source
+from ising_book import claims, style
+from ising_experiments import extensions, provenance
+from ising_experiments.runs import by_config, source
 from ising_lib import kinetic
 
 found = by_config(configs)

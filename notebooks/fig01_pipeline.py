@@ -22,7 +22,7 @@ n_live_iterations = 1_000
 n_live_augmented = 4_000
 
 # %% tags=["runs", "hide-cell"]
-from ising_book import worlds
+from ising_experiments import worlds
 
 configs = worlds.from_parameters(worlds.Augmentation, globals())
 
@@ -34,8 +34,9 @@ import torch
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import provenance, style, walk
-from ising_book.runs import find_or_compute, source
+from ising_book import style
+from ising_experiments import provenance, walk
+from ising_experiments.runs import find_or_compute, source
 from ising_lib import ddpm, denoisers, erasure, ising, metrics, sampling
 
 runs = find_or_compute(configs)

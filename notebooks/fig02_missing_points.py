@@ -24,7 +24,7 @@ n_live_iterations = 500
 n_live_augmented = 4_000
 
 # %% tags=["runs", "hide-cell"]
-from ising_book import worlds
+from ising_experiments import worlds
 
 sizes = {"n_spins": n_spins_enumerated, "n_observed": n_observed_few}
 configs = worlds.from_parameters(worlds.Augmentation, globals(), **sizes)
@@ -37,8 +37,9 @@ from IPython.display import Markdown
 from myst_nb import glue
 from scipy import optimize
 
-from ising_book import provenance, style, walk
-from ising_book.runs import find_or_compute, source
+from ising_book import style
+from ising_experiments import provenance, walk
+from ising_experiments.runs import find_or_compute, source
 from ising_lib import ddpm, denoisers, erasure, exact, ising, sampling
 from ising_lib.estimators import maximum_likelihood
 

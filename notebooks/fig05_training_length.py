@@ -20,7 +20,7 @@ shown = [1_000, 16_000, 64_000]
 seeds = [0, 1, 2]
 
 # %% tags=["runs", "hide-cell"]
-from ising_book import worlds
+from ising_experiments import worlds
 
 configs = worlds.from_parameters(worlds.Augmentation, globals())
 
@@ -30,8 +30,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import provenance, scoring, style, walk
-from ising_book.runs import find_or_compute, source
+from ising_book import style
+from ising_experiments import provenance, scoring, walk
+from ising_experiments.runs import find_or_compute, source
 
 runs = find_or_compute(configs)
 iterations = runs[0]["iterations"]  # (K,)
@@ -153,7 +154,7 @@ glue("fig05_film", film)  # also for the book's first page
 #
 # The *slope* $b$ and the *correlation* are those of the least-squares line
 # $\theta^\text{inferred} = a + b\, \theta^\text{true} + \text{noise}$ through the cloud
-# ({func}`ising_book.scoring.agreement`). A slope below 1 says that the parameters are too weak; noise lowers the
+# ({func}`ising_experiments.scoring.agreement`). A slope below 1 says that the parameters are too weak; noise lowers the
 # correlation. Both raise the error of [Eq. (23)](#eq-23). The distance between the two inferences is
 #
 # $$

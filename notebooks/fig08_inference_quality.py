@@ -18,7 +18,7 @@ n_sampling_steps = 30
 seeds = [0, 1, 2]
 
 # %% tags=["runs", "hide-cell"]
-from ising_book import worlds
+from ising_experiments import worlds
 
 configs = worlds.from_parameters(worlds.Augmentation, globals())
 
@@ -28,8 +28,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import provenance, style, walk
-from ising_book.runs import find_or_compute, source
+from ising_book import style
+from ising_experiments import provenance, walk
+from ising_experiments.runs import find_or_compute, source
 
 runs = find_or_compute(configs)
 observed = np.array([run.error("observed") for run in runs])

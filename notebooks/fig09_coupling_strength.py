@@ -19,7 +19,7 @@ n_sampling_steps = 12
 seeds = [0, 1, 2]
 
 # %% tags=["runs", "hide-cell"]
-from ising_book import worlds
+from ising_experiments import worlds
 
 configs = []
 for g in coupling_scales:
@@ -32,8 +32,9 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import provenance, scoring, style, walk
-from ising_book.runs import find_or_compute, source
+from ising_book import style
+from ising_experiments import provenance, scoring, walk
+from ising_experiments.runs import find_or_compute, source
 
 runs = find_or_compute(configs)
 

@@ -21,7 +21,7 @@ seeds = [0, 1, 2]
 # %% tags=["runs", "hide-cell"]
 import itertools
 
-from ising_book import worlds
+from ising_experiments import worlds
 
 configs = []
 for size, count in itertools.product(system_sizes, observed_counts):
@@ -41,8 +41,9 @@ from IPython.display import Markdown
 from matplotlib.ticker import FuncFormatter
 from myst_nb import glue
 
-from ising_book import provenance, style, walk
-from ising_book.runs import by_config, source
+from ising_book import style
+from ising_experiments import provenance, walk
+from ising_experiments.runs import by_config, source
 
 found = by_config(configs)
 grid = np.empty((len(system_sizes), len(observed_counts), len(seeds)), object)

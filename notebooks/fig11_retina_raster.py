@@ -17,7 +17,8 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import scoring, style
+from ising_book import style
+from ising_experiments import scoring
 from ising_lib import datasets
 
 seconds = 0.020  # of a bin
@@ -129,7 +130,7 @@ _ = fig.legend(*entries, loc="outside upper right", ncols=3)
 # 12](fig12_retina_imputation.ipynb) and after, these become spins, $+1$ and $-1$.
 #
 # For neurons that fire independently, neuron $i$ with probability $p_i$ in each bin, the number $K = \sum_i x_i$ of
-# active neurons has a distribution that is built up neuron by neuron ({func}`ising_book.scoring.independent_counts`),
+# active neurons has a distribution that is built up neuron by neuron ({func}`ising_experiments.scoring.independent_counts`),
 #
 # $$
 # P_{i}(K) = (1 - p_i)\, P_{i-1}(K) + p_i\, P_{i-1}(K - 1), \qquad P_0(K) = \delta_{K0} .

@@ -21,7 +21,8 @@ more_splits = 3
 splits = 10
 
 # %% tags=["runs", "hide-cell"]
-from ising_book import execute, worlds
+from ising_book import execute
+from ising_experiments import worlds
 
 planned = {name: execute.plan(name) for name in figures}
 
@@ -60,8 +61,9 @@ import yaml
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import choices, claims, firmness, provenance, style
-from ising_book.runs import by_config, source
+from ising_book import claims, firmness, style
+from ising_experiments import choices, provenance
+from ising_experiments.runs import by_config, source
 
 found = by_config(configs)
 rows = yaml.safe_load(execute.FIRMNESS.read_text())

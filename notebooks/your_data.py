@@ -29,10 +29,11 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ising_book import own_data, scoring, style
+from ising_book import own_data, style
 from ising_book.reading import list_of
-from ising_book.runs import one_thread
-from ising_book.worlds import stream
+from ising_experiments import scoring
+from ising_experiments.runs import one_thread
+from ising_experiments.worlds import stream
 from ising_lib import boltzmann, ddpm, denoisers, erasure, estimators, exact, imputation, sampling
 from ising_lib.ising import IsingModel
 

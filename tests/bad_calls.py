@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ising_book import own_data, style, worlds
+from ising_book import own_data, style
+from ising_experiments import worlds
 from ising_lib import denoisers, discrete, erasure, exact, ising, kinetic, noise
 
 M, N = 4, 30
@@ -321,7 +322,8 @@ of("worlds.Rivals", {}, **KNOWN, drawn=choice("equilibrium", "pool"), denoiser=c
     "LogitMLP"), n_iterations=count(2), n_augmented=count(2), n_sampling_steps=count(1, 1000))
 of("worlds.Corrected", {}, **KNOWN, epsilons=HALVES)
 of("worlds.Discrete", {}, **KNOWN, cycles=Guard((0,), "{} must be at least 1, got 0"), n_augmented=count(2))
-of("worlds.Limits", {}, **KNOWN, n_cycles=count(), n_augmented=count(2))
+of("worlds.Limits", {}, **KNOWN, n_cycles=count(), n_augmented=count(2), n_iterations=count(2),
+    n_sampling_steps=count(1, 1000))
 of("worlds.Kinetic", {}, **KNOWN, n_iterations=count(2), n_augmented=count(2),
     n_sampling_steps=count(1, 1000))
 of("worlds.RetinaDenoised", {}, **RECORDED, n_iterations=count(2), n_augmented=count(2),

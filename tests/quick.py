@@ -10,7 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ising_book import execute, store, worlds
+from ising_book import execute
+from ising_experiments import store, worlds
 from tests.recording import recordings, why_absent
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ book/test_cli.py, and those in files that people bring in the tests of ``own_dat
 """
 
 import functools
-import importlib
+import importlib.util
 import inspect
 import pkgutil
 
@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 
 import ising_book
+import ising_experiments
 import ising_lib
 from ising_lib import _checks, erasure
 from tests.bad_calls import ALSO, CONSTANT, HIDDEN, MISSING, ROWS, SPINS, TWINS, is_sentence, says
 from tests.test_bad_places import PLACES
+
+PACKAGES = ising_lib, ising_experiments, ising_book
 
 # --------------------------------------------------------------------------------- each check, in full, once
 
@@ -95,10 +98,10 @@ def test_no_check_is_without_a_full_test():
 
 
 def resolve(name):
-    """ "ising.IsingModel.at" → the function, of either package."""
+    """ "ising.IsingModel.at" → the function, of any package."""
     module, *path = name.split(".")
-    package = "ising_lib" if hasattr(ising_lib, module) else "ising_book"
-    return functools.reduce(getattr, path, importlib.import_module(f"{package}.{module}"))
+    [package] = [one for one in PACKAGES if importlib.util.find_spec(f"{one.__name__}.{module}")]
+    return functools.reduce(getattr, path, importlib.import_module(f"{package.__name__}.{module}"))
 
 
 def filled_in(row):
@@ -171,9 +174,9 @@ EXEMPT = {name for names in REASONS.values() for name in names.split()}
 
 
 def public():
-    """{name: function} of all that a public module of the two packages defines under a public name."""
+    """{name: function} of all that a public module of the packages defines under a public name."""
     found = {}
-    for package in (ising_lib, ising_book):
+    for package in PACKAGES:
         names = [info.name for info in pkgutil.iter_modules(package.__path__) if info.name[0] != "_"]
         for module in (importlib.import_module(f"{package.__name__}.{name}") for name in names):
             stem = module.__name__.split(".")[1]

@@ -11,7 +11,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ising_book import execute, own_data, pdf, store
+from ising_book import execute, own_data, pdf
+from ising_experiments import store
 from ising_lib import checkpoints, datasets, ddpm, noise
 from tests.bad_calls import FIELD, NETWORK, PLAIN, SCHEDULE, SPINS, TRAIN, is_sentence, says
 

@@ -5,7 +5,7 @@ import re
 from docutils import nodes
 
 _KEY = re.compile(r"(?P<short>[a-z_]+-[0-9a-f]{8})[0-9a-f]{8}")
-_SOURCES = "Where these numbers come from"  # how the text of `ising_book.provenance.table` begins
+_SOURCES = "Where these numbers come from"  # how the text of `ising_experiments.provenance.table` begins
 
 
 def name_folds(app, doctree):

@@ -1,8 +1,7 @@
-"""How this book is made: the thesis's pipeline, stored runs, notebooks, claims, style, command line.
+"""How this book is made: from notebooks to pages, and what a user calls.
 
-    worlds → walk, extensions (+ monitors) → runs → store     what is computed, and where it is kept
-    execute, style, claims, pdf                               from notebooks to pages
-    cli, doctor, own_data                                     what a user calls
+    execute, style, claims, firmness, pdf     from notebooks to pages
+    cli, doctor, reading, own_data            what a user calls
 
-``ising_lib`` is the method, and knows nothing of this package.
+``ising_experiments`` computes what the pages show; ``ising_lib`` is the method.
 """

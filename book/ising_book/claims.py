@@ -13,7 +13,8 @@ import string
 import numpy as np
 from scipy import stats
 
-from ising_book import extensions, runs, scoring, store, style, walk, worlds
+from ising_book import style
+from ising_experiments import extensions, runs, scoring, store, walk, worlds
 from ising_lib import _checks, estimators, imputation, metrics
 
 VERDICTS = ("holds", "holds under conditions", "does not hold", "undetermined")

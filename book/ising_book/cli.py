@@ -60,7 +60,8 @@ def run(
     html: Annotated[bool, typer.Option("--html", help="also write a single page to open")] = False,
 ):
     """Run a notebook with any parameters."""
-    from ising_book import execute, provenance, worlds
+    from ising_book import execute
+    from ising_experiments import provenance, worlds
 
     [name] = _full_names([name])
     output = _writable(output or Path(f"{name}.out.ipynb"))
@@ -103,7 +104,7 @@ def plan(
 
     The core-seconds of a missing run are estimated from those of the stored run that is most like it.
     """
-    from ising_book import provenance, worlds
+    from ising_experiments import provenance, worlds
 
     planned, missing = {}, 0.0
     for name in _full_names(names):
@@ -124,7 +125,7 @@ def plan(
 )
 def compute(config: Annotated[str, typer.Argument(help="a run's config as JSON")]):
     """Compute one run, unless it is stored, and put it among the published results: a job of a sweep."""
-    from ising_book import runs, store, worlds
+    from ising_experiments import runs, store, worlds
 
     try:
         wanted = worlds.from_plain(json.loads(config))
@@ -137,7 +138,7 @@ def compute(config: Annotated[str, typer.Argument(help="a run's config as JSON")
 @app.command(epilog=_examples("ising-book results"))
 def results():
     """List the stored runs: who computed them, and what they cost."""
-    from ising_book import store
+    from ising_experiments import store
 
     damaged = False
     for folder in (store.results_folder(), store.cache_folder()):
@@ -246,7 +247,8 @@ def _inferred(command, out, values):
 
     import papermill
 
-    from ising_book import execute, own_data, provenance
+    from ising_book import execute, own_data
+    from ising_experiments import provenance
 
     begun, code = datetime.now(UTC), provenance.commit()
     with own_data.aside(out) as folder:
@@ -307,7 +309,7 @@ def cache(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ):
     """List the runs in your cache, or delete them; published results and other files are never touched."""
-    from ising_book import store
+    from ising_experiments import store
 
     files = store.cached()
     for path in files:

@@ -83,7 +83,7 @@ def processor():
 
 def cache():
     """The cache can be written, its size, and the room on its disk."""
-    from ising_book import store
+    from ising_experiments import store
 
     folder = store.cache_folder()
     runs = store.cached()
@@ -101,7 +101,7 @@ def cache():
 
 def results():
     """The published runs are there and whole."""
-    from ising_book import store
+    from ising_experiments import store
 
     folder = store.results_folder()
     if folder is None:

@@ -22,7 +22,8 @@ import nbformat
 import papermill
 import yaml
 
-from ising_book import claims, firmness, provenance, runs, store, worlds
+from ising_book import claims, firmness
+from ising_experiments import provenance, runs, store, worlds
 from ising_lib import _checks, _files
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,9 @@ import dataclasses
 
 import numpy as np
 
-from ising_book import choices, claims
+from ising_book import claims
 from ising_book.claims import statistic
+from ising_experiments import choices
 from ising_lib import stopping
 
 

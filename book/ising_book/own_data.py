@@ -18,7 +18,7 @@ import pandas as pd
 
 from ising_book import reading
 from ising_book.reading import Unusable, list_of, number_of
-from ising_book.worlds import stream
+from ising_experiments.worlds import stream
 
 MIN_SAMPLES = 20  # a fifth is held out, the rest cut into three folds
 MAX_SPINS = 500  # a fit of the M² parameters takes hours beyond

@@ -18,7 +18,7 @@ import numpy as np
 from IPython.display import HTML, Markdown
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-from ising_book import scoring
+from ising_experiments import scoring
 from ising_lib import _checks
 
 # Okabe and Ito's colours, then two that stand out from white and from black pages; line styles and markers

@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 import torch
 
-from ising_book import provenance, runs
+from ising_experiments import provenance, runs
 from ising_lib import _checks, _files
 from tests.benchmarks import growth, heat_bath, inference, network, page, tried, whole
 

@@ -10,7 +10,7 @@ from scipy import stats
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from ising_book import walk, worlds
+from ising_experiments import walk, worlds
 from ising_lib import ddpm, denoisers, erasure, ising, metrics
 from tests.benchmarks.measure import Line, Row, product_rate, side_by_side
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 
-from ising_book import execute, extensions, store, worlds
+from ising_book import execute
+from ising_experiments import extensions, store, worlds
 from tests.benchmarks.measure import Line, Row
 
 

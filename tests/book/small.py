@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import pytest
 
-from ising_book import worlds
+from ising_experiments import worlds
 from ising_lib import datasets, denoisers
 
 TRAINING = worlds.Training(

@@ -10,7 +10,8 @@ import typer
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from ising_book import cli, own_data, store, worlds
+from ising_book import cli, own_data
+from ising_experiments import store, worlds
 from tests.strategies import DTYPES, FINITE, SAME, SPINS
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from ising_book import runs
+from ising_experiments import runs
 from ising_lib import ddpm, denoisers, erasure, exact, imputation, ising
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks import growth, heat_bath, inference, measure, network, page, whole

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ising_book import extensions, limits, runs, store, walk, worlds
+from ising_experiments import extensions, limits, runs, store, walk, worlds
 from ising_lib import (
     datasets,
     ddpm,

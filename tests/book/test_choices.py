@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ising_book import choices, walk, worlds
+from ising_experiments import choices, walk, worlds
 from ising_lib import erasure, estimators, imputation, metrics, stopping
 from tests.book.small import TRAINING, Bar, cache, changed, small_network, small_recording  # noqa: F401
 

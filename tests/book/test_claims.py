@@ -10,7 +10,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from ising_book import claims, execute, extensions, firmness, runs, store, walk, worlds
+from ising_book import claims, execute, firmness
+from ising_experiments import extensions, runs, store, walk, worlds
 from ising_lib import ising, metrics, sampling
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from ising_book import cli, doctor, execute, runs, store, worlds
+from ising_book import cli, doctor, execute
+from ising_experiments import runs, store, worlds
 from tests.bad_calls import PLAIN, SPINS, says
 from tests.test_bad_places import FULL, LOOPBACK, cut, home, no_browser, no_network, stored, tree  # noqa: F401
 

@@ -9,7 +9,8 @@ import pooch
 import pytest
 import torch
 
-from ising_book import doctor, pdf, store
+from ising_book import doctor, pdf
+from ising_experiments import store
 from ising_lib import datasets, ddpm
 from tests.book.test_cli import run
 
@@ -177,7 +178,7 @@ def test_cleaning_asks_first(places, answer, left):
 def test_a_run_that_is_being_computed_is_kept():
     config = {"experiment": "trial_run", "seed": 0}
     program = (
-        "import sys\nfrom ising_book import store\n"
+        "import sys\nfrom ising_experiments import store\n"
         f"with store.lock({config}):\n    print(flush=True)\n    sys.stdin.read()"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

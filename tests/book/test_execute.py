@@ -12,7 +12,8 @@ import papermill
 import pytest
 import yaml
 
-from ising_book import execute, provenance, runs, worlds
+from ising_book import execute
+from ising_experiments import provenance, runs, worlds
 
 ROOT = Path(__file__).parents[2]
 NAMES = execute.names()
@@ -233,7 +234,7 @@ if n_spins < 0:
 """
 WITH_RUNS = """
 # %% tags=["runs"]
-from ising_book import worlds
+from ising_experiments import worlds
 
 configs = [worlds.Augmentation(seed=2, training=worlds.Training(n_iterations=n_spins))]
 """

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from ising_book import execute, firmness, store, worlds
+from ising_book import execute, firmness
+from ising_experiments import store, worlds
 
 ROWS = yaml.safe_load(execute.FIRMNESS.read_text())
 

@@ -184,7 +184,7 @@ def sources(program):
         return re.findall(r'[^",]{12,}', (ROOT / "Makefile").read_text())
     if program == "tests":
         return list(templates(ROOT / "tests"))
-    packages = [program] if program else ["ising_lib", "ising_book"]
+    packages = [program] if program else ["ising_lib", "ising_experiments", "ising_book"]
     found = [importlib.util.find_spec(name).submodule_search_locations for name in packages]
     return [string for folders in found for folder in folders for string in templates(folder)]
 
@@ -294,7 +294,8 @@ def test_a_command_that_would_be_refused_is_found(wrong):
 
 def test_every_public_module_is_in_the_reference():
     """One page each, listed on the page above them; except the program, which has its own help."""
-    folders = {"ising_lib": ROOT / "ising_lib", "ising_book": BOOK / "ising_book"}
+    folders = {"ising_lib": ROOT / "ising_lib"}
+    folders |= {name: BOOK / name for name in ("ising_experiments", "ising_book")}
     modules = {f"{name}.{path.stem}" for name, folder in folders.items() for path in folder.glob("[!_]*.py")}
     pages = {path.stem: path.read_text() for path in (BOOK / "api").glob("*.md")}
     shown = set(re.findall(r"^\.\. automodule:: ([\w.]+)$", "\n".join(pages.values()), re.MULTILINE))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ising_book import real_data, walk, worlds
+from ising_experiments import real_data, walk, worlds
 from ising_lib import estimators, exact, ising, metrics
 from tests.book.small import TRAINING, Bar, L, cache, small_network  # noqa: F401
 

@@ -20,7 +20,7 @@ import psutil
 import pytest
 import torch
 
-from ising_book import runs, store, walk
+from ising_experiments import runs, store, walk
 from ising_lib import ddpm, denoisers, erasure, estimators, ising, sampling
 from tests.book import test_workflow
 from tests.book.small import Bar

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import ising_lib
-from ising_book import execute, provenance, runs, store, walk, worlds
+from ising_book import execute
+from ising_experiments import provenance, runs, store, walk, worlds
 from tests.book.small import WORLD, Bar, cache, changed  # noqa: F401
 
 

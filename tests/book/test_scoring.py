@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ising_book import scoring
+from ising_experiments import scoring
 from ising_lib import exact, imputation, ising, metrics
 
 ROUNDING = 1e-13  # a few hundred terms of order 1 in double precision

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ising_book import store
+from ising_experiments import store
 from ising_lib import ising, metrics
 
 CONFIG = {"experiment": "trial", "version": 1, "n_spins": 3, "seed": 0, "training": {"n": 5, "rate": 0.5}}

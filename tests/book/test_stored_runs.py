@@ -12,7 +12,8 @@ import pytest
 import torch
 from tqdm import tqdm
 
-from ising_book import execute, provenance, runs, store, walk, worlds
+from ising_book import execute
+from ising_experiments import provenance, runs, store, walk, worlds
 
 LISTED = (Path(__file__).parent / "stored_runs.txt").read_text().split()
 RESULTS = execute.ROOT / "notebooks" / "results"

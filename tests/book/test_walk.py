@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from ising_book import monitors, store, walk, worlds
+from ising_experiments import monitors, store, walk, worlds
 from ising_lib import erasure, exact, ising, metrics, sampling, stopping
 from tests.book.small import TRAINING, WORLD, Bar, L, changed, small_network, small_recording  # noqa: F401
 

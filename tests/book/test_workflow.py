@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ising_book import execute, runs, store, worlds
+from ising_book import execute
+from ising_experiments import runs, store, worlds
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 3000  # seconds: other work on the machine is no failure
@@ -38,14 +39,14 @@ n_iterations = 40
 seeds = {seeds}
 
 # %% tags=["runs"]
-from ising_book import worlds
+from ising_experiments import worlds
 
 training = worlds.Training(n_iterations, 2, 50, 50, n_noise_levels=20, n_sampling_steps=4,
                            batch_size=32, precision="float32")
 configs = worlds.with_seeds(worlds.Augmentation(n_spins=5, n_observed=100, training=training), seeds)
 
 # %%
-from ising_book import runs
+from ising_experiments import runs
 
 found = runs.find_or_compute(configs)
 """
@@ -81,7 +82,8 @@ def book(tmp_path):
     shutil.copy(ROOT / "notebooks" / "Snakefile", folder)
     shutil.copytree(ROOT / "notebooks" / "profiles", folder / "profiles")
     (folder.parent / "book").mkdir()
-    (folder.parent / "book" / "ising_book").symlink_to(ROOT / "book" / "ising_book")
+    for name in ("ising_experiments", "ising_book"):
+        (folder.parent / "book" / name).symlink_to(ROOT / "book" / name)
     return folder.parent
 
 

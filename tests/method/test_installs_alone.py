@@ -82,7 +82,7 @@ def test_the_example_runs_on_links_to_the_base_requirements(tmp_path):
 @pytest.mark.skipif("REAL_INSTALL" not in os.environ, reason="it takes minutes: REAL_INSTALL=1 asks for it")
 def test_the_example_runs_where_the_method_is_installed(tmp_path):
     source = tmp_path / "source"
-    for part in ("ising_lib", "book/ising_book"):
+    for part in ("ising_lib", "book/ising_experiments", "book/ising_book"):
         shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
     for part in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / part, source)

@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 
-from ising_book import extensions, walk
-from ising_book.worlds import N_NOISE_LEVELS, stream
+from ising_experiments import extensions, walk
+from ising_experiments.worlds import N_NOISE_LEVELS, stream
 from ising_lib import ddpm, denoisers, discrete, erasure, estimators
 
 log = logging.getLogger("ising_lib")

@@ -8,8 +8,8 @@ import functools
 
 import numpy as np
 
-from ising_book import monitors, worlds
-from ising_book.worlds import stream
+from ising_experiments import monitors, worlds
+from ising_experiments.worlds import stream
 from ising_lib import datasets, ddpm, denoisers, erasure, ising, sampling, stopping
 
 TRAJECTORY_STEPS = 50

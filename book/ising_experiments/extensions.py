@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from ising_book import monitors, walk, worlds
-from ising_book.worlds import stream
+from ising_experiments import monitors, walk, worlds
+from ising_experiments.worlds import stream
 from ising_lib import (
     _checks,
     datasets,

@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from ising_book import extensions, walk, worlds
-from ising_book.worlds import stream
+from ising_experiments import extensions, walk, worlds
+from ising_experiments.worlds import stream
 from ising_lib import datasets, ddpm, denoisers, discrete, erasure, estimators, exact, metrics
 from ising_lib.ising import IsingModel
 

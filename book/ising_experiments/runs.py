@@ -21,7 +21,7 @@ import torch
 from IPython.display import Markdown
 from tqdm import tqdm
 
-from ising_book import choices, extensions, limits, provenance, real_data, store, walk, worlds
+from ising_experiments import choices, extensions, limits, provenance, real_data, store, walk, worlds
 from ising_lib import _checks, ddpm
 
 

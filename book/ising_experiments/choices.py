@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ising_book import extensions, monitors, walk, worlds
-from ising_book.worlds import stream
+from ising_experiments import extensions, monitors, walk, worlds
+from ising_experiments.worlds import stream
 from ising_lib import boltzmann, ddpm, denoisers, erasure, estimators, imputation, metrics, stopping
 
 DENOISED_MODELS = (

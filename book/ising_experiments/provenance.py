@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 import ising_lib
-from ising_book import store
+from ising_experiments import store
 
 
 def record(code, precision, started, seconds, core_seconds):
@@ -170,7 +170,7 @@ def commit():
     try:
         # fails where the clone around us is some other project's
         _git("ls-files", "--error-unmatch", Path(__file__).name)
-        changed = _git("status", "--porcelain", ".", "../../ising_lib")
+        changed = _git("status", "--porcelain", ".", "../ising_book", "../../ising_lib")
         return _git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

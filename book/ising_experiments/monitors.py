@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ising_book.worlds import stream
+from ising_experiments.worlds import stream
 from ising_lib import ddpm, erasure, metrics, stopping
 
 FIRST_CHECKPOINT = 250  # updates; before that the samples are noise
