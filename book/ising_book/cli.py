@@ -113,7 +113,7 @@ def plan(
     for key, (plain, figures) in provenance.by_run(planned).items():
         known, seconds = provenance.expected_seconds(plain)
         missing += not known and seconds
-        state = f"stored  {known:8.0f} s" if known else f"missing ~{seconds:7.0f} s"
+        state = f"stored  {seconds:8.0f} s" if known else "missing" + f"~{seconds:.0f} s".rjust(11)
         typer.echo(f"{key}  {state}  seed {plain['seed']}  {', '.join(figures)}")
     typer.echo(
         f"To compute: {_duration(missing)} of a core like the one that computed the stored runs", err=True

@@ -293,8 +293,7 @@ def _array(values, findings=()):
 
 
 def _read_npz(content, source, name):
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise ValueError("no archive")
+    zipfile.ZipFile(io.BytesIO(content))  # where it is no archive, NumPy would take it for a pickle
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         if {"format", "shape", "data"} <= set(file.files):
             return _array(scipy.sparse.load_npz(io.BytesIO(content)).toarray(), ["A sparse matrix of SciPy."])

@@ -1,5 +1,6 @@
 """``ising-book``: mistakes of the user end with 2, failures with 1, both in one sentence."""
 
+import dataclasses
 import errno
 import io
 import json
@@ -77,6 +78,8 @@ run fig08 -p coupling_scale=True             error: coupling_scale must be float
 run fig08 -o .                               error: -o must be a file that can be written, got '.': a folder
 run fig08 -o data.csv/out.ipynb              error: -o must be a file …, got …/data.csv' is a file
 refresh fig08 fig99                          error: unknown notebook 'fig99', the nearest is …; known: …
+run fig08 -p n_spins=1                       error: n_spins must be at least 2, got 1
+plan fig08 -p n_spins=1                      error: n_spins must be at least 2, got 1
 plan fig99                                   error: unknown notebook 'fig99', the nearest is …; known: …
 plan fig08 -p seeds=                         error: seeds must be list like …, got ''
 plan --preset quik                           error: unknown preset 'quik', the nearest is 'quick'; …
@@ -105,7 +108,7 @@ COMMANDS += [  # arguments, status, what standard error says, what is wrong with
     ("run fig02", FAILURE, f"error: RuntimeError: {LOOPBACK}", no_network),
     ("run fig08", FAILURE, BROKE, lambda m: m.setattr(execute, "execute", refuse_all)),
     ("refresh fig02", FAILURE, f"error: OSError: {FULL}", lambda m: m.setattr(execute, "refresh", fail_disk)),
-    ("plan fig08 -p n_spins=1", FAILURE, "error: ValueError: n_spins must be at least 2, got 1"),
+    ("plan fig08", FAILURE, BROKE, lambda m: m.setattr(execute, "plan", refuse_all)),
     ("compute PLAIN", FAILURE, f"…{BROKE}", broken_walk),
     ("results", FAILURE, "error: damaged run file … (BadZipFile)", lambda m: cut(stored, 99)(None)),
     ("build", FAILURE, "error: RuntimeError: the book was not rendered; …", no_book),
@@ -255,10 +258,14 @@ def test_compute_publishes_the_run_of_a_config(home, monkeypatch):  # noqa: F811
 
 
 def test_plan_lists_each_run_once_with_its_figures(home, monkeypatch):  # noqa: F811
-    """Two figures share a run; what is stored is said; parameters reach the notebooks."""
-    configs = [worlds.Augmentation(seed=seed) for seed in (0, 1)]
+    """Two figures share a run; cost and parameters are said; a missing run is held against the stored one."""
+    half = worlds.Training(n_iterations=8_000, n_monitor=1, n_augmented=1)
+    all_of_it = dataclasses.replace(half, n_iterations=16_000)
+    configs = [
+        worlds.Augmentation(n_observed=2, seed=n, training=one) for n, one in enumerate((half, all_of_it))
+    ]
     keys = [store.key(worlds.describe(config)) for config in configs]
-    store.write(worlds.describe(configs[1]), {"a": 1.0}, {})
+    store.write(worlds.describe(configs[1]), {"a": 1.0}, {"seconds": 120.0})
     asked = {}
 
     def planned(name, values):
@@ -267,12 +274,11 @@ def test_plan_lists_each_run_once_with_its_figures(home, monkeypatch):  # noqa: 
 
     monkeypatch.setattr(execute, "plan", planned)
     result = run("plan", "fig07", "fig08", "--preset", "quick", "-p", "n_spins=7")
-    rows = [line.split(maxsplit=4) for line in result.stdout.splitlines()]
-    first, second = (
-        [keys[0], "missing", "seed", "0", "fig07"],
-        [keys[1], "stored", "seed", "1", "fig07, fig08"],
-    )
-    assert rows == [first, second]
+    assert [line.split(maxsplit=5) for line in result.stdout.splitlines()] == [
+        [keys[0], "missing", "~60", "s", "seed", "0  fig07"],
+        [keys[1], "stored", "120", "s", "seed", "1  fig07, fig08"],
+    ]
+    assert result.stderr == "To compute: 60 s of a core like the one that computed the stored runs\n"
     assert list(asked) == ["fig07_early_stopping", NAME]
     assert all((values["n_spins"], values["preset"]) == (7, "quick") for values in asked.values())
 

@@ -263,11 +263,17 @@ def test_the_order_of_time_is_noticed(tmp_path, rng):
     kept, spins = rng.random((3000, 5)) < 0.8, 2 * rng.integers(0, 2, (3000, 5)) - 1
     for n in range(1, 3000):
         spins[n] = np.where(kept[n], spins[n - 1], spins[n])
-    said = " ".join(own_data.load(put(tmp_path, ".npy", npy(spins))).findings)
-    assert "resemble each other (correlation 0.8" in said or "(correlation 0.7" in said
+    found = own_data.load(put(tmp_path, ".npy", npy(spins)))
+    said = " ".join(found.findings)
+    assert (
+        abs(float(re.search(r"in order of time: neighbours have correlation (0\.\d+)", said)[1]) - 0.8) < 0.03
+    )
     assert 200 < int(re.search(r"as some (\d+) independent", said)[1]) < 500  # 3000/9 = 333
+    assert found.block == np.ceil(5 * found.tau)
     shuffled = put(tmp_path, ".npy", npy(rng.permutation(spins)))
-    assert "resemble each other" not in " ".join(own_data.load(shuffled).findings)
+    found = own_data.load(shuffled)
+    assert (found.tau, found.block) == (1.0, 1)
+    assert "in order of time" not in " ".join(found.findings)
 
 
 @pytest.mark.parametrize(
