@@ -52,6 +52,43 @@ style.use_style()
 
 
 # %% tags=["functions"]
+def moments(spins):
+    """⟨σ_i⟩ (M,) and ⟨σ_i σ_j⟩ − ⟨σ_i⟩⟨σ_j⟩ (M, M) of samples (N, M)."""
+    means, spins = spins.mean(0, dtype=np.float64), spins.astype(np.float32)
+    return means, (spins.T @ spins).astype(np.float64) / len(spins) - np.outer(means, means)
+
+
+def activity(spins):
+    """Distribution of the number of active spins, K = Σ_i (σ_i + 1)/2: shares (M + 1,)."""
+    return np.bincount((np.asarray(spins) > 0).sum(1), minlength=spins.shape[1] + 1) / len(spins)
+
+
+def reproduction(spins, n_samples, drawn, rng):
+    """Has the model, of which ``drawn`` (N', M) are samples, the data's means, covariances and activity?
+
+    Misfits are roots of mean squares of (data − model)/standard error, the error being that of ``n_samples``
+    samples of the model, and of those drawn.  Activity is compared by total variation distance, with the 99 %
+    quantile of what the model's own samples give.
+    """
+    if drawn is None:
+        return {}
+    (means, covariances), (other_means, other) = moments(spins), moments(drawn)
+    single = 1 - other_means**2
+    variance = np.outer(single, single) + 4 * np.outer(other_means, other_means) * other - other**2
+    upper, share = np.triu_indices(len(means), 1), 1 / n_samples + 1 / len(drawn)
+    z = (means - other_means) / np.sqrt(np.maximum(single, 1 / len(drawn)) * share)
+    pairs = ((covariances - other) / np.sqrt(np.maximum(variance, 1 / len(drawn)) * share))[upper]
+    law = activity(drawn)
+    one, two = (rng.multinomial(int(n), law, 500) / int(n) for n in (n_samples, len(drawn)))
+    return {
+        "misfit_means": float(np.sqrt((z**2).mean())),
+        "misfit_covariances": float(np.sqrt((pairs**2).mean())),
+        "activity_distance": float(exact.total_variation(activity(spins), law)),
+        "activity_noise": float(np.quantile(np.abs(one - two).sum(1) / 2, 0.99)),
+    }
+
+
+# %% tags=["functions"]
 MAX_MATCHED = 100  # spins: minutes; Boltzmann learning costs M⁴
 _N_DRAWN = 20_480
 _MISFIT = 1.5  # 1 for the true model, less for one that follows the noise
@@ -347,42 +384,6 @@ def prediction(models, test, widening=1.0):
         if error > 0:
             rows[name] |= {"gain": float(gain.mean()), "gain_error": float(error)}
     return rows
-
-
-def moments(spins):
-    """⟨σ_i⟩ (M,) and ⟨σ_i σ_j⟩ − ⟨σ_i⟩⟨σ_j⟩ (M, M) of samples (N, M)."""
-    means, spins = spins.mean(0, dtype=np.float64), spins.astype(np.float32)
-    return means, (spins.T @ spins).astype(np.float64) / len(spins) - np.outer(means, means)
-
-
-def activity(spins):
-    """Distribution of the number of active spins, K = Σ_i (σ_i + 1)/2: shares (M + 1,)."""
-    return np.bincount((np.asarray(spins) > 0).sum(1), minlength=spins.shape[1] + 1) / len(spins)
-
-
-def reproduction(spins, n_samples, drawn, rng):
-    """Has the model, of which ``drawn`` (N', M) are samples, the data's means, covariances and activity?
-
-    Misfits are roots of mean squares of (data − model)/standard error, the error being that of ``n_samples``
-    samples of the model, and of those drawn.  Activity is compared by total variation distance, with the 99 %
-    quantile of what the model's own samples give.
-    """
-    if drawn is None:
-        return {}
-    (means, covariances), (other_means, other) = moments(spins), moments(drawn)
-    single = 1 - other_means**2
-    variance = np.outer(single, single) + 4 * np.outer(other_means, other_means) * other - other**2
-    upper, share = np.triu_indices(len(means), 1), 1 / n_samples + 1 / len(drawn)
-    z = (means - other_means) / np.sqrt(np.maximum(single, 1 / len(drawn)) * share)
-    pairs = ((covariances - other) / np.sqrt(np.maximum(variance, 1 / len(drawn)) * share))[upper]
-    law = activity(drawn)
-    one, two = (rng.multinomial(int(n), law, 500) / int(n) for n in (n_samples, len(drawn)))
-    return {
-        "misfit_means": float(np.sqrt((z**2).mean())),
-        "misfit_covariances": float(np.sqrt((pairs**2).mean())),
-        "activity_distance": float(exact.total_variation(activity(spins), law)),
-        "activity_noise": float(np.quantile(np.abs(one - two).sum(1) / 2, 0.99)),
-    }
 
 
 # %% tags=["functions"]
