@@ -219,13 +219,15 @@ def seeds_by_row(ax, values, labels, roles):
     """One row per quantity: a dot for each seed, a bar at their mean.
 
     Args:
-        values, labels: (R, S seeds), and R texts, the first on top.
+        values, labels: (R, S seeds), NaN where there is none, and R texts, the first on top.
         roles: R of them, which set the colours; None for a heading, a row without values.
     """
     shown = [(row, *both) for row, both in enumerate(zip(values, roles, strict=True)) if both[1]]
     for row, numbers, role in shown:
         ax.plot(numbers, [row] * len(numbers), "o", color=COLOURS[role], markersize=5, alpha=0.7)
-        ax.plot([np.nanmean(numbers)], [row], "|", color=COLOURS[role], markersize=16, markeredgewidth=2)
+        if not np.isnan(numbers).all():
+            mean = np.nanmean(numbers)
+            ax.plot([mean], [row], "|", color=COLOURS[role], markersize=16, markeredgewidth=2)
     ax.set(ylim=(len(labels) - 0.5, -0.5), xlim=(0, None))
     ax.set_yticks(range(len(labels)), labels)
     for text, role in zip(ax.get_yticklabels(), roles, strict=False):  # none inside shared axes

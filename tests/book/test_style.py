@@ -133,6 +133,8 @@ def test_seeds_by_row_has_a_dot_per_seed_and_the_mean():
     assert len(style.seeds_by_row(axes(), [(), [3]], ["all", "one"], [None, "observed"]).lines) == 2, (
         "no heading"
     )
+    refused = style.seeds_by_row(axes(), [[np.nan, np.nan], [np.nan, 3]], ["all", "one"], ["observed"] * 2)
+    assert [line.get_xdata()[0] for line in refused.lines if line.get_marker() == "|"] == [3]
 
 
 def test_by_seed_takes_intervals_that_are_not_symmetric():
