@@ -334,7 +334,14 @@ with one_thread():
     sizes = (n_iterations, n_samples) if augment else ()
     print(f"expected: {expected_seconds(data, seed, sizes):.0f} s", file=sys.stderr)
     models, ridges, filled, added = fit_all(data.spins, seed, notes, sizes)
-    drawn = {name: draw(model, stream(seed, f"draw {name}")) for name, model in models.items()}
+    drawn = {}
+    for name, model in models.items():
+        n_before, drawn[name] = len(notes), draw(model, stream(seed, f"draw {name}"))
+        if len(notes) > n_before:  # the sampler's advice is for those who call it
+            strong = (
+                f"The couplings by {name} are strong: samples of its model are drawn by parallel tempering."
+            )
+            notes[n_before:] = [] if drawn[name] is None else [strong]
     n_effective = len(data.spins) / data.tau
     errors = standard_errors(models, ridges, filled, n_effective, drawn, added * data.tau)
     notes += without_errors(errors, data, ridges[PLM])

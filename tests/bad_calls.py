@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ising_book import own_data, style
+from ising_book import style
 from ising_experiments import worlds
 from ising_lib import denoisers, discrete, erasure, exact, ising, kinetic, noise
 
@@ -350,17 +350,6 @@ also("worlds.from_plain", "Augmentation has no field 'n_spin'", plain={**PLAIN, 
 also("worlds.from_plain", "Training has no field 'speed'", plain={**PLAIN, "training": {"speed": 1}})
 of("runs.run", {"config": WORLD}, "position", config=Guard(3, NO_WORLD, TypeError))
 of("runs.find_or_compute", {"configs": [], "jobs": 1}, configs=Guard([3], NO_WORLD, TypeError), jobs=count())
-FEW_ROWS = Guard(SPINS[:5], "DATA must have at least 20 samples, got 5 rows", own_data.Unusable)
-of("own_data.check", {"values": SPINS > 0}, "names transpose missing threshold turned",
-    values=FEW_ROWS)
-for change, said in (
-    (SPINS[0], "DATA must be a table of samples × spins, got 1 dimension …"),
-    (SPINS[:, :1], "DATA must have from 2 to 500 columns, one per spin, got 1"),
-    (2 * SPINS, "DATA must hold only 0 and 1, or only -1 and 1, got …"),
-    (np.ones((N, M)), "DATA must hold two values, e.g. 0 and 1, got 1 alone: …"),
-    (SPINS.astype(str), "DATA must hold plain numbers, got an array of …"),
-):
-    also("own_data.check", said, own_data.Unusable, values=change)
 RULE = Guard("<= 1", "{} must be one of '<', '>', got '<='")
 of("claims.judge", {"values": {"": [0.5]}, "rule": "< 1"}, "values", rule=RULE)
 UNKNOWN = Guard({"statistic": "loss_ris"}, "statistic must be one of …, got 'loss_ris'")

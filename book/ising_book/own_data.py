@@ -96,37 +96,20 @@ def load(path, name=None, *, other=None, missing=(), threshold=None, rows=None, 
         size, least = min(zip(np.bincount(groups[0], minlength=2), groups[1], strict=True))
         if size < MIN_SAMPLES:
             raise Unusable(f"each group must have at least {MIN_SAMPLES} samples, got {size} in {least!r}")
-    tau = 1.0
+    tau, order = 1.0, []
+    if time and options.get("weights"):
+        raise Unusable("--time must be left out where --weights is given: a histogram has no order of time")
     if time or (time is None and not options.get("weights")):
-        tau, sentence = _order(spins, groups[0] if groups else np.zeros(len(spins), bool), time)
-        findings += sentence
-    digests = [hashlib.sha256(one.read_bytes()).hexdigest() for one in paths]
-    files = dict(zip(files, digests, strict=True))
+        tau, order = _order(spins, groups[0] if groups else np.zeros(len(spins), bool), time)
+    findings += [*order, _enough(*spins.shape, tau)]
+    files = {
+        name: hashlib.sha256(one.read_bytes()).hexdigest() for name, one in zip(files, paths, strict=True)
+    }
     return OwnData(spins, names, (*said, *findings), files, groups, tau)
 
 
-def check(values, names=None, *, transpose=False, missing=(), threshold=None, turned=False):
-    """Turn an array of binary samples into spins, and say what was found.
-
-    Args:
-        values: (N, M) of 0/1, ±1 or 1/2, or (M, N) with ``transpose``; missing values are NaN.
-        names: M names of the columns; numbers from 1 by default.
-        missing, threshold: as in ``load``.
-        turned: the file was transposed: for the advice in the sentences.
-
-    Returns:
-        tuple: spins (N', M') int8 of ±1, 0 where missing, of columns that vary; their names; sentences.
-
-    Raises:
-        Unusable: nothing can be inferred from it.
-    """
-    table = reading.Table(np.asarray(values), names)
-    values, names, *_ = reading.samples(table, transpose=transpose)
-    spins, names, findings, _ = _checked(values, names, missing, threshold, turned or transpose)
-    return spins, names, tuple(findings)
-
-
 def _checked(values, names, missing, threshold, turned):
+    """Spins of columns that vary, their names, sentences, and which samples stay (N,)."""
     (n_samples, n_columns), hint = values.shape, _hint(values.shape, turned)
     if n_samples < MIN_SAMPLES:
         rows = number_of(n_samples, "row")
@@ -187,8 +170,8 @@ def _varying(spins, names, findings):
 
 
 def _remarks(spins, names):
-    """Sentences on rare values, twins, repeats, and the number of samples."""
-    said, (n_samples, n_spins) = [], spins.shape
+    """Sentences on rare values, twins and repeats."""
+    said, n_samples = [], len(spins)
     rarer = np.minimum((spins > 0).sum(0), (spins < 0).sum(0))
     if (rarer < RARE).any():
         some = [f"{names[i]!r} ({rarer[i]})" for i in np.flatnonzero(rarer < RARE)]
@@ -212,14 +195,18 @@ def _remarks(spins, names):
             f"most frequent configuration {max(counted.values())} times: as it should be for few or quiet "
             "spins, else look for copies."
         )
-    n_parameters = n_spins * (n_spins + 1) // 2
-    ratio = n_samples / n_parameters
+    return said
+
+
+def _enough(n_samples, n_spins, tau):
+    """The number of independent samples against that of parameters."""
+    n_parameters, kind = n_spins * (n_spins + 1) // 2, "independent sample" if tau > 1 else "sample"
+    ratio = n_samples / tau / n_parameters
     verdict = next(text for least, text in _VERDICTS if ratio >= least)
-    return [
-        *said,
-        f"{number_of(n_samples, 'sample')} for the L = M(M + 1)/2 = {n_parameters} parameters of M = "
-        f"{n_spins} spins, {ratio:.1f} for each: {verdict}.",
-    ]
+    return (
+        f"{number_of(round(n_samples / tau), kind)} for the L = M(M + 1)/2 = {n_parameters} parameters of "
+        f"M = {n_spins} spins, {ratio:.1f} for each: {verdict}."
+    )
 
 
 def _order(spins, group, declared):
@@ -227,7 +214,7 @@ def _order(spins, group, declared):
 
     The sum ends at the first k ≥ 2.5 τ  (Madras and Sokal 1988).  Means are those of each group.
     """
-    spins, group = spins[:50_000], group[:50_000]
+    n_all, spins, group = len(spins), spins[:50_000], group[:50_000]
     centred, n = np.zeros(spins.shape, dtype=np.float32), len(spins)
     for rows in (group, ~group):
         known = np.maximum((spins[rows] != 0).sum(0), 1)
@@ -243,8 +230,8 @@ def _order(spins, group, declared):
         return 1.0, []
     begin = "Rows in order of time, as you say" if declared else "The rows seem to be in order of time"
     return tau, [
-        f"{begin}: neighbours have correlation {r[1]:.2f}, shuffled rows at most {chance:.2f}. {len(spins)} "
-        f"samples count as some {len(spins) / tau:.0f} independent ones: standard errors are made "
+        f"{begin}: neighbours have correlation {r[1]:.2f}, shuffled rows at most {chance:.2f}. {n_all} "
+        f"samples count as some {n_all / tau:.0f} independent ones: standard errors are made "
         f"{np.sqrt(tau):.1f} times wider, and blocks of rows are held out"
         + ("." if declared else "; if the rows are in no such order, add --no-time.")
     ]

@@ -222,29 +222,34 @@ def test_incomplete_samples_are_kept(tmp_path, kind):
     )
 
 
-def test_columns_of_which_little_is_known_are_left_out_and_named():
+def loaded(folder, table, header=None):
+    """The OwnData of an array, with names where a header has them."""
+    return own_data.load(put(folder, ".csv", text(table, header=header or "", form="%g")))
+
+
+def test_columns_of_which_little_is_known_are_left_out_and_named(tmp_path):
     table = np.column_stack([bits(), np.where(np.arange(N) < 19, bits(m=1)[:, 0], np.nan)])
-    _, names, findings = own_data.check(table)
-    assert names == ("1", "2", "3", "4")
-    assert "Known in fewer than 20 samples and left out: '5'." in findings
+    found = loaded(tmp_path, table)
+    assert found.names == ("1", "2", "3", "4")
+    assert "Known in fewer than 20 samples and left out: '5'." in found.findings
 
 
-def test_constant_columns_are_left_out_and_named():
+def test_constant_columns_are_left_out_and_named(tmp_path):
     table = bits().astype(float)
     table[:, 1] = 0
     table[5] = [1, np.nan, 0, 1]
-    found, names, findings = own_data.check(table, "abcd")
-    np.testing.assert_array_equal(found, 2 * table[:, [0, 2, 3]] - 1)
-    assert names == ("a", "c", "d")
-    assert any(s.startswith("Constant and left out") and s.endswith("'b' (-1).") for s in findings)
+    found = loaded(tmp_path, table, NAMED)
+    np.testing.assert_array_equal(found.spins, np.nan_to_num(2 * table[:, [0, 2, 3]] - 1))
+    assert found.names == ("a", "c", "d")
+    assert any(s.startswith("Constant and left out") and s.endswith("'b' (-1).") for s in found.findings)
 
 
-def remarks(table):
-    return " ".join(own_data.check(table)[2])
-
-
-def test_twins_rare_values_and_repeats_are_remarked(rng):
+def test_twins_rare_values_and_repeats_are_remarked(tmp_path, rng):
     """Each remark appears with its cause and not without it."""
+
+    def remarks(table):
+        return " ".join(loaded(tmp_path, table).findings)
+
     plain = np.unique(2 * rng.integers(0, 2, (400, 12)) - 1, axis=0)
     for words in ("Equal or opposite", "Do not trust the couplings of these", "equal to an earlier one"):
         assert words not in remarks(plain)
@@ -280,11 +285,12 @@ def test_the_order_of_time_is_noticed(tmp_path, rng):
     ("n_samples", "verdict"),
     [(54, "too few"), (55, "trust the strong couplings"), (549, "trust the strong"), (550, "enough")],
 )
-def test_samples_are_held_against_parameters(rng, n_samples, verdict):
+def test_samples_are_held_against_parameters(tmp_path, rng, n_samples, verdict):
     """M = 10 spins have L = 10 · 11/2 = 55 parameters."""
     table = 2 * rng.integers(0, 2, (n_samples, 10)) - 1
     table[:2] = [[1] * 10, [-1] * 10]
-    assert f"parameters of M = 10 spins, {n_samples / 55:.1f} for each: {verdict}" in remarks(table)
+    said = f"parameters of M = 10 spins, {n_samples / 55:.1f} for each: {verdict}"
+    assert said in " ".join(loaded(tmp_path, table).findings)
 
 
 class Evil:
