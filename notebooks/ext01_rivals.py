@@ -25,6 +25,9 @@ network = {
     "stop": True,
 }
 seeds = [0, 1, 2]
+limit_counts = [200, 500, 1_000, 4_000]
+limit_augmented = 30_000
+limit_seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 # %% tags=["runs", "hide-cell"]
 import functools
@@ -39,8 +42,11 @@ by_strength = [changed(**scales) for scales in strengths]
 by_count = [changed(n_observed=count) for count in observed_counts]
 by_size = [changed(n_spins=size) for size in system_sizes]
 thesis = worlds.from_parameters(worlds.Augmentation, globals(), **network)
+own = {"n_augmented": limit_augmented, "seeds": limit_seeds}
+limit = functools.partial(worlds.from_parameters, worlds.Limits, globals(), **own)
+by_limit = [limit(n_observed=count) for count in limit_counts]
 sweeps = itertools.chain(*by_strength, *by_count, *by_size)
-configs = [*centre, *pool, *sweeps, *thesis]
+configs = [*centre, *pool, *sweeps, *thesis, *itertools.chain(*by_limit)]
 
 # %% tags=["hide-cell"]
 import matplotlib.pyplot as plt
@@ -48,8 +54,8 @@ import numpy as np
 from IPython.display import Markdown
 from myst_nb import glue
 
-from ising_book import style
-from ising_experiments import extensions, provenance
+from ising_book import claims, style
+from ising_experiments import extensions, limits, provenance
 from ising_experiments.runs import by_config, source
 from ising_lib import estimators
 
@@ -178,6 +184,91 @@ _ = fig.suptitle(f"otherwise {setting}", fontsize=10)
 # %% [markdown]
 # Lines are means over the seeds, bands run from the smallest to the largest.
 #
+# ## The best of both kinds, and the limit of all
+#
+# A method that knows from which distribution the couplings were drawn may lie below the bound of Cramér and Rao. The
+# bound of van Trees ([below](#eq-r-3)) holds for it, too. Here is the best direct fit that we know, maximum likelihood,
+# beside the best augmented pipelines: [discrete diffusion](ext07_discrete_diffusion.ipynb) read by
+# pseudolikelihood, and the mean-field denoiser read by the corrected Erasure Machine.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Left: the error over the bound of van Trees against the number of observed samples from 200 to 4,000. Maximum likelihood with the ridge of the prior lies at one throughout; discrete diffusion read by pseudolikelihood lies slightly above it and rises at 4,000; the mean-field denoiser read by the corrected Erasure Machine lies far above at 200 and comes down; the Cramér–Rao bound lies above two at 200 and near one at 4,000. Right: the error of discrete diffusion over that of three direct fits, with intervals."}}
+fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6), width_ratios=[1.15, 1])
+several = [[found[config] for config in group] for group in by_limit]
+
+
+def over_limit(name):
+    """MSE over van Trees' bound, (seeds, counts)."""
+    return np.array([[run.error(name) / run["prior_bound"] for run in group] for group in several]).T
+
+
+best = {
+    "likelihood_prior": ("rival", "maximum likelihood, ridge of the prior"),
+    "discrete_pseudolikelihood": ("discrete", "discrete diffusion, pseudolikelihood"),
+    "structured_tap": ("structured", "mean-field denoiser, corrected"),
+}
+for name, (role, text) in best.items():
+    style.curve(left, limit_counts, over_limit(name), role, text)
+cramer_rao = np.array([[run["bound"] / run["prior_bound"] for run in group] for group in several])
+left.plot(
+    limit_counts, cramer_rao.mean(1), ":", color=style.COLOURS["truth"], label="bound of Cramér and Rao"
+)
+left.axhline(1, color=style.COLOURS["truth"], linewidth=0.9)
+left.set(ylabel="MSE / van Trees' bound", yscale="log")
+left.set_yticks([1, 1.5, 2, 3, 4], ["1", "1.5", "2", "3", "4"])
+left.legend(fontsize=8)
+direct = {
+    "likelihood_prior": "maximum likelihood, ridge of the prior",
+    "likelihood": "the same, automatic ridge",
+    "pseudolikelihood": "pseudolikelihood, automatic ridge",
+}
+numbers, ratios = {}, {}
+for shift, (name, text) in enumerate(direct.items()):
+    values = over_limit("discrete_pseudolikelihood") / over_limit(name)
+    ratios[name] = [claims.effect(some, ratio=True) for some in values.T]
+    middle_of, low, high = np.array([(one.mean, one.low, one.high) for one in ratios[name]]).T
+    x = np.array(limit_counts) * 1.07 ** (shift - 1)
+    look = {"fmt": "Dos"[shift], "markersize": 4, "color": style.COLOURS["rival"], "capsize": 2}
+    fill = {"markerfacecolor": ("none", None, None)[shift]}
+    right.errorbar(x, middle_of, [middle_of - low, high - middle_of], label=text, **look, **fill)
+right.axhline(1, color=style.COLOURS["truth"], linewidth=0.9)
+right.set(ylabel="MSE, discrete diffusion / direct fit")
+right.legend(title="direct fit", fontsize=8)
+for ax in (left, right):
+    ax.set(xlabel="observed samples $N$", xscale="log")
+    ax.set_xticks(limit_counts, [f"{count:,}" for count in limit_counts])
+    ax.minorticks_off()
+
+
+def said(one):
+    """ "1.08 (1.02 to 1.14)"."""
+    return f"{one.mean:.2f} ({one.low:.2f} to {one.high:.2f})" if one.count > 1 else f"{one.mean:.2f}"
+
+
+for name in (*best, "likelihood"):
+    least, *_, most = [claims.effect(some, ratio=True) for some in over_limit(name).T]
+    numbers |= {f"limit_few_{name}": said(least), f"limit_many_{name}": said(most)}
+for name, some in ratios.items():
+    numbers |= {f"ratio_few_{name}": said(some[0]), f"ratio_many_{name}": said(some[-1])}
+numbers |= {"limit_few": f"{limit_counts[0]:,}", "limit_many": f"{limit_counts[-1]:,}"}
+numbers |= {"limit_seeds": len(limit_seeds), "limit_cramer_rao": f"{cramer_rao.mean(1)[0]:.1f}"}
+for name, text in numbers.items():
+    glue(f"ext01_{name}", str(text), display=False)
+
+# %% [markdown]
+# *Left: lines are means over {glue:text}`ext01_limit_seeds:s` truths, bands run from the smallest to the largest. Right: geometric
+# means with 95% intervals; below one, discrete diffusion is better. Otherwise as above.*
+#
+# **Maximum likelihood with the prior's ridge reaches the limit**: {glue:text}`ext01_limit_few_likelihood_prior:s` times the bound
+# at $N$ = {glue:text}`ext01_limit_few:s` and {glue:text}`ext01_limit_many_likelihood_prior:s` at $N$ =
+# {glue:text}`ext01_limit_many:s`. Nothing is left for augmentation to gain there. At the fewest samples the bound of
+# Cramér and Rao is {glue:text}`ext01_limit_cramer_rao:s` times higher: most of what one knows there is the prior.
+#
+# **The best augmented pipeline is discrete diffusion**, at {glue:text}`ext01_limit_few_discrete_pseudolikelihood:s` and
+# {glue:text}`ext01_limit_many_discrete_pseudolikelihood:s` times the limit. Against pseudolikelihood that has to choose its ridge from
+# the data, its error is {glue:text}`ext01_ratio_few_pseudolikelihood:s` of the direct one at the fewest samples and
+# {glue:text}`ext01_ratio_many_pseudolikelihood:s` at the most. Its samples are noisier than the data where these are many. Where
+# they are few, its many small regressions act as a ridge of their own.
+#
 # ## How it is computed
 #
 # **The limit.** With the $L = M(M+1)/2$ features $O(\sigma) = (\sigma_i, \sigma_i \sigma_j)$ and $w = (h, J)$ the
@@ -205,6 +296,32 @@ _ = fig.suptitle(f"otherwise {setting}", fontsize=10)
 # against their own uncertainty. Most methods here are biased, so the bound is a scale for them, not a floor.
 # {func}`ising_lib.estimators.cramer_rao` takes $F$ from Monte Carlo samples of the truth.
 #
+# **The limit with a prior.** Let the parameters themselves be drawn, from a density $\pi(w)$. Any estimate
+# $\hat w(\text{data})$, biased or not, has an error $a = \hat w - w$. Let
+# $b = \nabla_w \log [p(\text{data} \mid w)\, \pi(w)]$. Averages run over parameters and data. By parts,
+#
+# $$
+# \langle a\, b^\top \rangle
+#   = \sum_\text{data} \int (\hat w - w)\, \nabla_w^\top \big[ p(\text{data} \mid w)\, \pi(w) \big]\, dw = 1,
+# $$
+#
+# the unit matrix, since $\pi$ vanishes at infinity and $\nabla_w^\top (\hat w - w) = -1$. The two parts of $b$ are
+# uncorrelated, so that $\langle b\, b^\top \rangle = N \langle F \rangle + P$ with
+# $P = \langle \nabla \log \pi\, \nabla^\top \log \pi \rangle$. For any matrix $C$ the average of
+# $(a - C b)(a - C b)^\top$ has no negative eigenvalue. With $C = (N \langle F \rangle + P)^{-1}$ this says
+# $\langle a\, a^\top \rangle \succeq C$, the bound of van Trees {cite}`vantrees1968detection,gill1995applications`. Summed as above,
+#
+# (eq-r-3)=
+# $$
+# \mathrm{MSE}_\text{vT} = \frac{1}{M} \operatorname{tr} \big( N \langle F \rangle + P \big)^{-1}. \tag{R.3}
+# $$
+# {download}`✓ <../tests/equations/test_extensions.py>`
+#
+# Here $J_{ij} \sim \mathcal{N}(0, g^2/M)$ and $h_i \sim \mathcal{N}(0, g_h^2/M)$, so that $P$ is diagonal, with $M/g_h^2$ for
+# fields and $M/g^2$ for couplings. The same Gaussian, as a ridge of $\lambda = M/(2 g^2 N)$ in maximum likelihood, gives the most
+# probable parameters: the estimate that comes to the bound above. $\langle F \rangle$ is taken at one truth, which is
+# enough at this size ({func}`ising_lib.estimators.van_trees`).
+#
 # **The runs.** Each gives the same samples to every method of {mod}`ising_lib.estimators` and to the Erasure
 # Machine. The thesis's network was trained on the same samples, seed by seed, for
 # [Figure 9](fig09_coupling_strength.ipynb): at most {glue:text}`ext01_network_iterations:s` updates, stopped by the
@@ -212,8 +329,8 @@ _ = fig.suptitle(f"otherwise {setting}", fontsize=10)
 # {glue:text}`ext01_iterations:s` updates and {glue:text}`ext01_steps:s` steps.
 
 # %% tags=["remove-input", "hide-output"]
-shown = extensions.rivals, extensions._diffuse, extensions._train_and_sample
-source(*shown, estimators.cramer_rao)
+shown = extensions.rivals, extensions._diffuse, extensions._train_and_sample, limits.limits
+source(*shown, estimators.cramer_rao, estimators.van_trees)
 
 # %% [markdown]
 # ## The numbers
@@ -232,6 +349,28 @@ for heading, part in PARTS.items():
         rows.append((label, style.spread(middle[name], 2), time))
 rows.append(("the bound itself, MSE", style.spread(bounds, 4), ""))
 style.table(rows, ["", "MSE / bound", "seconds"])
+
+# %% [markdown]
+# The limit with a prior: geometric means over the seeds of the error over van Trees' bound, with 95% intervals, and
+# seconds of one core at the largest $N$.
+
+# %% tags=["hide-cell"]
+LIMITS = {
+    "likelihood_prior": "maximum likelihood, ridge of the prior",
+    "likelihood": "maximum likelihood, automatic ridge",
+    "pseudolikelihood_prior": "pseudolikelihood, ridge of the prior",
+    "pseudolikelihood": "pseudolikelihood, automatic ridge",
+    "erasure_tap": "corrected Erasure Machine",
+    "discrete_pseudolikelihood": "discrete diffusion, pseudolikelihood",
+    "discrete_tap": "discrete diffusion, corrected Erasure Machine",
+    "structured_tap": "mean-field denoiser, corrected Erasure Machine",
+}
+seconds = dict(zip(limits.METHODS, np.mean([run["seconds"] for run in several[-1]], axis=0), strict=True))
+rows = [
+    (text, *(said(claims.effect(v, ratio=True)) for v in over_limit(name).T), style.number(seconds[name], 1))
+    for name, text in LIMITS.items()
+]
+style.table(rows, ["MSE / bound of van Trees", *(f"N = {count:,}" for count in limit_counts), "seconds"])
 
 # %% [markdown]
 # **The ranking depends on how the data are made.** The published code of the Erasure Machine does not sample in

@@ -94,14 +94,17 @@ _ = fig.legend(*entries, loc="outside upper center", ncols=4)
 #
 # **The number of samples matters more than the checkpoint.** Only at the checkpoint that is kept were
 # {glue:text}`fig07_augmented:s` samples drawn. They give {glue:text}`fig07_ratio:s` times the observed error, well below
-# the whole curve; [Figure 8](fig08_inference_quality.ipynb) is about these. Whether a curve of so many samples would
-# rise at all, these runs cannot tell. The held-out denoising loss is lowest at the last checkpoint in {glue:text}`fig07_still:s`
+# the whole curve; [Figure 8](fig08_inference_quality.ipynb) is about these. [Ten more truths](firmness.ipynb), trained
+# to 8,000 updates, were drawn from twice: chosen by one draw and measured by the other, the last error is
+# {glue:text}`firmness.ipynb::firmness_turn:s` times the lowest. The held-out denoising loss is lowest at the last checkpoint in {glue:text}`fig07_still:s`
 # seeds: the network itself is not overfitted yet. In [Figure 6](fig06_overfitting.ipynb) it is.
 #
 # **The variance falls, and the rule stops in {glue:text}`fig07_crossed:s` seeds.** At the last checkpoint it is
 # {glue:text}`fig07_variance:s` times the test line. That is not far, against the noise of a variance, about
 # $\sqrt{2/N}$: {glue:text}`fig07_line_noise:s` for the line, {glue:text}`fig07_look_noise:s` for a checkpoint. Where
-# the rule does not fire, the last checkpoint is kept, and what we report "at the stopping point" was drawn there.
+# the rule does not fire, the last checkpoint is kept, and what we report "at the stopping point" was drawn there. Of the
+# ten more truths it fires in a share of {glue:text}`firmness.ipynb::firmness_fires:s`; who trains to the end
+# keeps {glue:text}`firmness.ipynb::firmness_kept:s` of the gain.
 #
 # ## How it is computed
 #

@@ -96,8 +96,9 @@ for ax in axes[:, 0]:
 # {glue:text}`fig12_alone:s` of the bins. But the field that the models put on it then, $h_1 - \sum_j J_{1j}$, is of
 # either sign: {glue:text}`fig12_field_observed:s` in the observed models, seed by seed,
 # {glue:text}`fig12_field_augmented:s` in the augmented ones. Where it is positive, they fill in a spike that is
-# nearly always wrong. So what looks like an effect of augmentation is the sign of one poorly determined field. [Ten
-# splits](firmness.ipynb), with this neuron and without it, are on another page.
+# nearly always wrong. So what looks like an effect of augmentation is the sign of one poorly determined field. Over [ten
+# splits](firmness.ipynb) and all numbers of missing neurons the gain is {glue:text}`firmness.ipynb::firmness_retina_auto:s` points
+# with the automatic ε and {glue:text}`firmness.ipynb::firmness_retina_fixed:s` with ε = 0.9 for both models.
 #
 # **The inference matters more than the samples.** From the same observed samples, without augmentation,
 # pseudolikelihood puts {glue:text}`fig12_field_pseudolikelihood:s` on that neuron, finds

@@ -226,7 +226,7 @@ _ = left.legend()
 #
 # ## The retina from its first updates on
 #
-# Figure 13 looks for the first time after 250 updates. Here the first checkpoint stands at 25.
+# Figure 13 has its first checkpoint at 250 updates. Here the first checkpoint stands at 25.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: the variance of energies of the generated samples against updates. It rises far above the test line within the first fifty updates, falls below it before a hundred, and rises slowly afterwards without reaching it. Right: the gain in accuracy from augmented over observed samples against the number of missing neurons, near or below zero for each way of fitting."}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4))
@@ -264,7 +264,7 @@ _ = right.legend()
 # **When to stop.** Seen from the beginning, Var E does cross the line from above, within the first hundred updates; the share of
 # splits in which it does is {glue:text}`firmness_comes_down:s`. There the samples are worth nothing: most neurons that fire at
 # 50 updates are silent at 100. Later Var E rises slowly toward the line and stays below it. So whether the rule "fires" on the
-# retina depends on where one begins to look; neither reading marks a good stopping point.
+# retina depends on the first checkpoint; neither reading marks a good stopping point.
 #
 # **Filling in.** Over the splits, the gain from augmented samples is {glue:text}`firmness_retina_auto:s` points with the automatic
 # ε, {glue:text}`firmness_retina_fixed:s` with ε = 0.9 for both models, and {glue:text}`firmness_retina_tap:s` with moments of TAP.

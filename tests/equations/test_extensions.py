@@ -56,6 +56,32 @@ def test_eq_r1_r2_are_the_bound_of_the_library(model):
     np.testing.assert_allclose(estimators.cramer_rao(model, 4000), expected, rtol=1e-7)
 
 
+def test_eq_r3_by_quadrature_for_one_spin():
+    """Posterior mean of h ~ N(0, 1) from five spins: ⟨a b⟩ = 1, ⟨b b⟩ = N⟨F⟩ + P; without P it is beaten."""
+    n, up = 5, np.arange(6)  # up: of the N spins, so many are +1
+    h, weight = NODES, WEIGHTS
+    ways = np.array([1, 5, 10, 10, 5, 1])
+    p_up = 1 / (1 + np.exp(-2 * h))
+    p = ways * p_up[:, None] ** up * (1 - p_up[:, None]) ** (n - up)  # (nodes, 6)
+    joint = weight[:, None] * p
+    estimate = (h[:, None] * joint).sum(0) / joint.sum(0)
+    a = estimate - h[:, None]
+    b = (2 * up - n) - n * np.tanh(h)[:, None] - h[:, None]
+    fisher = (weight * (1 - np.tanh(h) ** 2)).sum()
+    assert (joint * a * b).sum() == pytest.approx(1, rel=1e-9)
+    assert (joint * b * b).sum() == pytest.approx(n * fisher + 1, rel=1e-9)
+    assert 1 / (n * fisher + 1) < (joint * a * a).sum() < 1 / (n * fisher)
+
+
+def test_eq_r3_is_the_bound_of_the_library(rng):
+    """Averaged over truths, fields first: tr (N⟨F⟩ + P)⁻¹ with P of M/g_h² and M/g²."""
+    models = [ising.gaussian(M, 0.5, 2.0, rng=rng) for _ in range(3)]
+    mean = np.mean([covariance(features(STATES), exact.probabilities(one)) for one in models], axis=0)
+    prior = np.diag(np.repeat([M / 2.0**2, M / 0.5**2], [M, M * (M - 1) // 2]))
+    expected = np.trace(np.linalg.inv(50 * mean + prior))
+    assert estimators.van_trees(models, 50, 0.5, 2.0).sum() == pytest.approx(expected, rel=1e-9)
+
+
 # ---- the denoiser
 
 
