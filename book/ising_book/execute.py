@@ -24,12 +24,20 @@ import yaml
 
 from ising_book import claims, firmness
 from ising_experiments import provenance, runs, store, worlds
-from ising_lib import _checks, _files
+from ising_lib import _checks, _files, exact
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 YOUR_DATA = "your_data"
 _QUIET = ["--IPKernelApp.log_level=40"]  # errors; no warning that the kernel is reached over 127.0.0.1
+_RETINA = {"n_spins": 160, "n_missing": "n_spins"}
+_MOST = {  # what the worlds do not know: the most of a parameter that a notebook can use
+    "fig02_missing_points": dict.fromkeys(("n_spins_enumerated", "n_live_spins"), exact.MAX_SPINS),
+    "ext03_erasure_corrected": {"n_spins_enumerated": exact.MAX_SPINS},
+    "fig11_retina_raster": {"n_spins": 160, "n_repeats": 297, "n_bins": 953},
+    **dict.fromkeys(("fig12_retina_imputation", "fig13_retina_stopping", "ext05_retina_fairly"), _RETINA),
+    "fig14_imputation_by_missing": {"n_spins": 160},
+}
 PICTURES = ROOT / "book" / "_static" / "figures"
 
 
@@ -78,6 +86,8 @@ def plan(name, values=None):
         name, values: of the notebook, and parameters other than its own.
     """
     namespace = parameters(name) | (values or {})
+    for key, most in _MOST.get(name, {}).items():
+        _checks.count(key, namespace[key], maximum=namespace.get(most, most))
     for cell in source(name).cells:
         if "runs" in cell.metadata.get("tags", []):
             exec(compile(cell.source, f"{name}.py", "exec"), namespace)  # noqa: S102 - the book's own text

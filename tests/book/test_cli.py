@@ -79,6 +79,9 @@ run fig08 -o .                               error: -o must be a file that can b
 run fig08 -o data.csv/out.ipynb              error: -o must be a file …, got …/data.csv' is a file
 refresh fig08 fig99                          error: unknown notebook 'fig99', the nearest is …; known: …
 run fig08 -p n_spins=1                       error: n_spins must be at least 2, got 1
+run fig02 -p n_live_spins=21                 error: n_live_spins must be from 1 to 20, got 21
+run fig11 -p n_repeats=298                   error: n_repeats must be from 1 to 297, got 298
+run fig12 -p n_spins=9 -p n_missing=14       error: n_missing must be from 1 to 9, got 14
 plan fig08 -p n_spins=1                      error: n_spins must be at least 2, got 1
 plan fig99                                   error: unknown notebook 'fig99', the nearest is …; known: …
 plan fig08 -p seeds=                         error: seeds must be list like …, got ''
