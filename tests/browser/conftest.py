@@ -89,19 +89,36 @@ def address(serve, html):
     return serve(html)
 
 
-@pytest.fixture
-def visit(chromium):
-    """A function that opens an address in a browser of its own, and waits until the page is complete."""
-    with contextlib.ExitStack() as opened:
+@contextlib.contextmanager
+def tab(chromium):
+    """A function that opens an address in one new tab, and waits until the page is complete."""
+    with chromium.new_context(reduced_motion="reduce", viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(MILLISECONDS)
+        visited = Visit(context.new_page())
+        visited.listen()
 
         def go(url):
-            context = opened.enter_context(chromium.new_context(reduced_motion="reduce"))
-            context.set_default_timeout(MILLISECONDS)
-            visited = Visit(context.new_page())
-            visited.listen()
+            visited.page.goto("about:blank")  # what the page before had still asked for ends here
+            visited.page.set_viewport_size({"width": 1280, "height": 900})
+            visited.page.emulate_media(color_scheme="light", reduced_motion="reduce")
+            visited.faults.clear()
             visited.page.goto(url)
             visited.page.evaluate("window.MathJax?.startup.promise")
             visited.page.evaluate("document.fonts.ready.then(() => true)")
             return visited
 
+        yield go
+
+
+@pytest.fixture
+def visit(chromium):
+    """A function that opens an address in a browser of the test's own, which remembers nothing."""
+    with tab(chromium) as go:
+        yield go
+
+
+@pytest.fixture(scope="session")
+def turn_to(chromium):
+    """The same in one tab for all tests, as a reader turns pages: what they share is loaded once."""
+    with tab(chromium) as go:
         yield go

@@ -1,22 +1,27 @@
 """Every page of the rendered book, as a reader's browser shows it without a network.
 
-Each check takes an open page and returns what is wrong with it.  ``broken.html`` has every fault, and the
-last test sees that each is found.
+A page is loaded once, and everything is looked at in that one tab: on a desk, on a small screen, on a phone,
+in light and in dark.  Each check returns what is wrong; ``broken.html`` has every fault, and
+``test_every_fault_is_found`` sees that each is found.
 """
 
 import functools
+import itertools
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 
 from ising_book import execute, pdf
 
 BY_SPHINX = ["genindex", "py-modindex", "search"]
-PHONE = {"width": 390, "height": 844}
+FIRST = pdf.pages()[0]
+FIGURES = "notebooks/fig", "notebooks/ext"
+PHONE, SMALL, DESK = ({"width": w, "height": h} for w, h in ((390, 844), (1024, 768), (1280, 900)))
 RULES = ["color-contrast", "heading-order", "image-alt", "page-has-heading-one"]
+CONTRAST = 4.5  # WCAG 2.2, level AA, text of normal size
 
 UNTYPESET = r"""() => {
   const faults = [];
@@ -41,6 +46,8 @@ UNSEEN = """() => {
     if (!image.alt.trim()) faults.push(`no alt text: ${name}`);
     if (!(image.complete && image.naturalWidth && image.naturalHeight)) faults.push(`empty: ${name}`);
   }
+  for (const picture of document.querySelectorAll("svg.picture"))
+    if (!picture.getAttribute("aria-label")?.trim()) faults.push(`no name: ${picture.id}`);
   return faults;
 }"""
 
@@ -80,29 +87,109 @@ SIDEWAYS = """() => {
   return [`${width} pixels wide: ${named.join("; ")}`];
 }"""
 
+# On a desk: where a figure begins, whether the badge is on the first screen, how many search boxes there are.
+FIRST_SCREEN = """(figure) => {
+  const top = (element) => Math.round(element.getBoundingClientRect().top);
+  const faults = [];
+  const picture = document.querySelector("svg.picture");
+  if (figure && !picture) faults.push("no figure");
+  else if (figure && top(picture) >= 900) faults.push(`the figure begins at ${top(picture)}`);
+  const badge = figure && document.querySelector("a.verdict");
+  if (badge?.getBoundingClientRect().bottom > innerHeight) faults.push(`the badge is at ${top(badge)}`);
+  const boxes = [...document.querySelectorAll(".search-button__button, input[type=search]")]
+    .filter((one) => one.checkVisibility() && one.getBoundingClientRect().width > 0).length;
+  if (boxes !== 1) faults.push(`${boxes} search boxes`);
+  return faults;
+}"""
 
-def unreadable(page, *, whole):
-    """What axe-core finds, in light and in dark, on the whole page or without the list of pages."""
-    # A formula has hundreds of nodes, all of the colour around it: here it becomes one word of that colour.
-    page.evaluate("document.querySelectorAll('mjx-container').forEach((f) => (f.textContent = 'formula'))")
-    # The list of pages is the same on every page, and looked at on one.
-    context = None if whole else {"exclude": [[".bd-sidebar-primary"]]}
+# Everything unfolded. A table may be wider than its container if that can be scrolled, and is itself in
+# sight; a formula, too, if it begins at its left end.
+CUT = """() => {
+  const screen = document.documentElement.clientWidth;
+  const short = (element) => element.textContent.trim().slice(0, 60);
+  const seen = (selector) => [...document.querySelectorAll(selector)].filter((one) => one.checkVisibility());
+  const scrolls = (one) => {
+    for (; one && one !== document.body; one = one.parentElement)
+      if (["auto", "scroll"].includes(getComputedStyle(one).overflowX))
+        return one.getBoundingClientRect().right <= screen + 1;
+    return false;
+  };
+  const folded = [...document.querySelectorAll("details:not([open])")];
+  folded.forEach((fold) => (fold.open = true));
+  const faults = [];
+  for (const code of seen("main pre"))
+    if (code.scrollWidth > code.clientWidth + 1) faults.push(`code: ${short(code)}`);
+  for (const table of seen("main table"))
+    if (table.getBoundingClientRect().right > screen + 1 && !scrolls(table.parentElement))
+      faults.push(`table: ${short(table)}`);
+  for (const formula of seen("main div.math mjx-math")) {
+    const box = formula.closest("div.math");
+    const [left, inside] = [box, formula].map((one) => one.getBoundingClientRect().left);
+    if (box.scrollLeft > 0 || inside < left - 1 || left < 0) faults.push(`formula: ${short(box)}`);
+  }
+  const { scrollWidth } = document.documentElement;
+  if (scrollWidth > screen) faults.push(`page: ${scrollWidth} pixels wide`);
+  folded.forEach((fold) => (fold.open = false));
+  return faults.map((fault) => `${innerWidth}, ${fault}`);
+}"""
+
+# Badges, and text in pictures: Matplotlib writes it as a group of outlines. Text that stands on something
+# drawn is not looked at.
+PALE = """(least) => {
+  const numbers = (colour) => // of 255, or of 1 where colours are mixed
+    colour.match(/[\\d.]+/g).map((part) => part * (colour.startsWith("color(srgb") ? 255 : 1));
+  const light = (rgb) => rgb.slice(0, 3).map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
+  const ground = (one) => {
+    const rgb = numbers(getComputedStyle(one).backgroundColor);
+    return rgb.length > 3 && rgb[3] === 0 && one.parentElement ? ground(one.parentElement) : rgb;
+  };
+  const faults = new Set();
+  const look = (name, colour, behind) => {
+    const [low, high] = [light(numbers(colour)), light(ground(behind))].sort((a, b) => a - b);
+    const contrast = (high + 0.05) / (low + 0.05);
+    if (contrast < least) faults.add(`${name}, ${colour}: ${contrast.toFixed(2)}`);
+  };
+  for (const badge of document.querySelectorAll("main .verdict"))
+    look("badge", getComputedStyle(badge).color, badge);
+  for (const text of document.querySelectorAll("svg.picture g[id*='-text_']")) {
+    const letter = text.querySelector("use") ?? text.querySelector("path");
+    if (letter) look("text", getComputedStyle(letter).fill, text.closest("svg").parentElement);
+  }
+  return [...faults];
+}"""
+
+# What axe-core has not to walk through: a formula has hundreds of nodes, all of the colour around it, and
+# becomes one word of that colour; a picture's outlines are looked at above; the list of pages is the same on
+# every page, and looked at on one.
+LESS = """(whole) => {
+  document.querySelectorAll("mjx-container").forEach((formula) => (formula.textContent = "formula"));
+  document.querySelectorAll("svg.picture").forEach((picture) => picture.replaceChildren());
+  if (!whole) document.querySelector(".bd-sidebar-primary")?.replaceChildren();
+}"""
+AXE = """async ([rules, scheme]) => {
+  const { violations } = await axe.run({ runOnly: rules, resultTypes: ["violations"] });
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) =>
+    `${scheme}, ${id}: ${html.slice(0, 100)}: ${failureSummary}`));
+}"""
+
+
+def coloured(page, check):
+    """What a check finds in light and in dark."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
-        options = {
-            "runOnly": RULES if scheme == "light" else ["color-contrast"],
-            "resultTypes": ["violations"],
-        }
-        for violation in Axe().run(page, context=context, options=options).response["violations"]:
-            for node in violation["nodes"]:
-                yield f"{scheme}, {violation['id']}: {node['html'][:100]}: {node['failureSummary']}"
+        yield from check(scheme)
 
 
-def sideways(page):
-    """Whether the page scrolls to the side on a phone, and because of what."""
-    page.set_viewport_size(PHONE)
-    return page.evaluate(SIDEWAYS)
+def unreadable(page, whole):
+    """What hardly stands out in either theme, and what axe-core finds; the last look at a page."""
+    yield from coloured(page, lambda scheme: [f"{scheme}, {one}" for one in page.evaluate(PALE, CONTRAST)])
+    page.evaluate(AXE_SCRIPT)
+    page.evaluate(LESS, whole)
+    rules = {"light": RULES, "dark": RULES[:1]}
+    yield from coloured(page, lambda scheme: page.evaluate(AXE, [rules[scheme], scheme]))
 
 
 def dead(page, address, html):
@@ -122,33 +209,36 @@ def ids(file):
     return set(re.findall(r'\sid="([^"]+)"', file.read_text()))
 
 
-def faults(visited, address, html, *, whole=False):
+def faults(visited, name, address, html, whole):
     """All that is wrong with an open page."""
     page = visited.page
-    found = [fault for check in (UNTYPESET, UNSEEN, ICONS, STUCK) for fault in page.evaluate(check)]
+    found = [] if name in BY_SPHINX else page.evaluate(FIRST_SCREEN, name.startswith(FIGURES))
+    found += [fault for check in (UNTYPESET, UNSEEN, ICONS, STUCK) for fault in page.evaluate(check)]
     found += dead(page, address, html)
-    found += sideways(page)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    found += unreadable(page, whole=whole)
+    for screen in (PHONE, SMALL, DESK):
+        page.set_viewport_size(screen)
+        found += page.evaluate(SIDEWAYS) if screen is PHONE else []
+        found += [] if name in BY_SPHINX else page.evaluate(CUT)
+    found += unreadable(page, whole)
     return visited.faults + found
 
 
 @pytest.mark.parametrize("name", [*pdf.pages(), *BY_SPHINX])
-def test_page_is_as_it_should_be(name, visit, address, html):
-    visited = visit(f"{address}/{name}.html")
-    assert faults(visited, address, html, whole=name == pdf.pages()[0]) == []
+def test_page_is_as_it_should_be(name, turn_to, address, html):
+    assert faults(turn_to(f"{address}/{name}.html"), name, address, html, whole=name == FIRST) == []
 
 
-@pytest.mark.parametrize("name", pdf.pages())
-def test_sources_can_be_downloaded(name, html):
-    """From the menu of the page, as they stand in the repository."""
+def test_sources_can_be_downloaded(html):
+    """From the menu of each page, as they stand in the repository."""
     menu = r'<div class="dropdown dropdown-download-buttons">.*?</ul>'
-    [buttons] = re.findall(menu, (html / f"{name}.html").read_text(), re.DOTALL)
-    files = [(html / name).parent / link for link in re.findall(r'href="([^"]+)"', buttons)]
-    suffixes = [".ipynb", ".py"] if name.startswith("notebooks/") else [".md"]
-    assert [file.suffix for file in files] == suffixes
-    for file in files:
-        assert file.read_bytes() == (execute.ROOT / name).with_suffix(file.suffix).read_bytes()
+    for name in pdf.pages():
+        [buttons] = re.findall(menu, (html / f"{name}.html").read_text(), re.DOTALL)
+        files = [(html / name).parent / link for link in re.findall(r'href="([^"]+)"', buttons)]
+        assert [file.suffix for file in files] == (
+            [".ipynb", ".py"] if name.startswith("notebooks/") else [".md"]
+        )
+        for file in files:
+            assert file.read_bytes() == (execute.ROOT / name).with_suffix(file.suffix).read_bytes(), name
 
 
 def test_mathematics_needs_no_server_either(visit, html):
@@ -158,8 +248,25 @@ def test_mathematics_needs_no_server_either(visit, html):
     assert visited.faults + visited.page.evaluate(UNTYPESET) == []
 
 
-def test_search_finds_erasure(visit, address):
-    visited = visit(f"{address}/{pdf.pages()[0]}.html")
+def test_first_page_says_what_it_is_about_at_once_and_its_theme_can_be_chosen(visit, address):
+    """The button goes round light, dark, and what the system says."""
+    page = visit(f"{address}/{FIRST}.html").page
+    for screen, words in itertools.product((PHONE, DESK), ("The claim.", "What we found.")):
+        page.set_viewport_size(screen)
+        box = page.get_by_text(words, exact=True).bounding_box()
+        assert box["y"] + box["height"] < screen["height"], f"{words} at {box}"
+    seen = {}
+    for _ in range(3):
+        page.locator(".theme-switch-button:visible").first.click()
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        seen[page.evaluate("document.documentElement.dataset.mode")] = background
+    assert set(seen) == {"light", "dark", "auto"}
+    assert seen["light"] != seen["dark"]
+
+
+def test_search_is_asked_on_a_page_and_ranks_pages_before_the_reference(turn_to, address):
+    """A name of the code is looked for in the code."""
+    visited = turn_to(f"{address}/{FIRST}.html")
     page = visited.page
     page.locator(".search-button__button:visible").first.click()
     page.locator("input[type=search]:visible").fill("erasure")
@@ -167,44 +274,46 @@ def test_search_finds_erasure(visit, address):
     page.wait_for_url("**/search.html?q=erasure*")
     page.locator("#search-results a[href*='book/erasure_machine.html']").first.wait_for()
     assert visited.faults == []
+    for query, first in (
+        ("retina", "notebooks/fig1"),
+        ("reproduce figure 8", "notebooks/fig08_inference_quality"),
+        ("the erasure machine", "book/erasure_machine"),
+        ("energy_variance", "book/api/stopping"),
+    ):
+        page.goto(f"{address}/search.html?q={query}")
+        page.wait_for_function(
+            "!document.querySelector('.search-summary')?.textContent.includes('Searching')"
+        )
+        found = page.locator("#search-results li > a")
+        found.nth(1).wait_for()
+        links = [link.get_attribute("href") for link in found.all()]
+        assert links[0].startswith(first), links[:5]
+        assert "book/changelog.html" not in links[:3]
 
 
-def test_theme_can_be_chosen(visit, address):
-    """The button goes round light, dark, and what the system says."""
-    page = visit(f"{address}/{pdf.pages()[0]}.html").page
-    background = "getComputedStyle(document.body).backgroundColor"
-    seen = {}
-    for _ in range(3):
-        page.locator(".theme-switch-button:visible").first.click()
-        seen[page.evaluate("document.documentElement.dataset.mode")] = page.evaluate(background)
-    assert set(seen) == {"light", "dark", "auto"}
-    assert seen["light"] != seen["dark"]
+EVERY = [
+    *("fault\nError: fault", "failed: http://example.org/", "404: "),
+    *(r"not typeset: \(x\)", "Undefined control sequence", "raw mathematics: $$y$$", "raw mathematics: $z$"),
+    *("no alt text: ", "empty: ", "no name: ", "no icon: fas fa-file", "slider does not move: stuck"),
+    *("dead link: ", "no such place: ", " pixels wide: p wide"),
+    *("the figure begins at ", "the badge is at ", "2 search boxes"),
+    *("light, badge, rgb(153", "dark, badge, rgb(153", "light, text, rgb(136"),
+    *("light, color-contrast: ", "dark, color-contrast: "),
+    *("light, heading-order: ", "light, image-alt: ", "light, page-has-heading-one: "),
+    *(f"{width}, {what}: " for width in (390, 1024, 1280) for what in ("code", "table", "formula", "page")),
+]
 
 
-def test_every_fault_is_found(visit, serve):
+def test_every_fault_is_found(turn_to, serve):
     folder = Path(__file__).parent
     address = serve(folder)
-    found = faults(visit(f"{address}/broken.html"), address, folder, whole=True)
-    for fault in (
-        "fault\nError: fault",
-        "failed: http://example.org/",
-        "404: ",
-        r"not typeset: \(x\)",
-        "Undefined control sequence",
-        "raw mathematics: $$y$$",
-        "raw mathematics: $z$",
-        "no alt text: ",
-        "empty: ",
-        "no icon: fas fa-file",
-        "slider does not move: stuck",
-        "dead link: ",
-        "no such place: ",
-        " pixels wide: p wide",
-        "light, color-contrast: ",
-        "dark, color-contrast: ",
-        "light, heading-order: ",
-        "light, image-alt: ",
-        "light, page-has-heading-one: ",
-    ):
-        assert any(fault in one for one in found), f"{fault} is not among {found}"
+    found = faults(turn_to(f"{address}/broken.html"), "notebooks/fig", address, folder, whole=True)
+    assert [fault for fault in EVERY if not any(fault in one for one in found)] == [], found
     assert not any("slider does not move: moves" in one for one in found)
+
+
+def test_a_page_is_not_blamed_for_the_one_before(turn_to, serve):
+    """One tab for all pages: what went wrong on the last is forgotten."""
+    address = serve(Path(__file__).parent)
+    assert turn_to(f"{address}/broken.html").faults
+    assert turn_to("about:blank").faults == []

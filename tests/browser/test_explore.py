@@ -63,9 +63,9 @@ def bare(tmp_path):
 
 
 @pytest.fixture
-def page(visit, bare):
+def page(turn_to, bare):
     """The bare page before a reader who wants no motion; no script may fail on it."""
-    visited = visit(bare)
+    visited = turn_to(bare)
     yield visited.page
     assert visited.faults == []
 
