@@ -68,7 +68,8 @@ def run(
     values = _values(name, preset, parameter)
     with _Clock() as clock:
         costs = [provenance.expected_seconds(worlds.describe(config)) for config in _planned(name, values)]
-        clock.expect(sum(seconds for stored, seconds in costs if not stored) / (os.cpu_count() or 1))
+        missing = [seconds for stored, seconds in costs if not stored and math.isfinite(seconds)]
+        clock.expect(sum(missing) / min(os.cpu_count() or 1, len(missing) or 1))
         executed = execute.execute(name, output, values, progress=clock)
     typer.echo(str(output))
     if html:
@@ -106,17 +107,21 @@ def plan(
     """
     from ising_experiments import provenance, worlds
 
-    planned, missing = {}, 0.0
+    planned, missing, unknown = {}, 0.0, 0
     for name in _full_names(names):
         configs = _planned(name, _values(name, preset, parameter))
         planned[name] = [worlds.describe(config) for config in configs]
     for key, (plain, figures) in provenance.by_run(planned).items():
         known, seconds = provenance.expected_seconds(plain)
-        missing += not known and seconds
-        state = f"stored  {seconds:8.0f} s" if known else "missing" + f"~{seconds:.0f} s".rjust(11)
+        able = math.isfinite(seconds)
+        missing += able and not known and seconds
+        unknown += not able
+        state = f"stored  {seconds:8.0f} s" if known else f"missing {f'~{seconds:.0f}' if able else '?':>8} s"
         typer.echo(f"{key}  {state}  seed {plain['seed']}  {', '.join(figures)}")
+    more = f", and {unknown} of unknown cost, whose like is not stored" if unknown else ""
     typer.echo(
-        f"To compute: {_duration(missing)} of a core like the one that computed the stored runs", err=True
+        f"To compute: {_duration(missing)} of a core like the one that computed the stored runs{more}",
+        err=True,
     )
 
 

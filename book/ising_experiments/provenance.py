@@ -89,14 +89,14 @@ def expected_seconds(plain):
     """Is a run stored, and how many core-seconds does it take?
 
     For a missing run, about those of the stored run that is most like it, times the ratio of their work: the
-    updates of a network, and the steps that generate samples; 0 where none of its kind is stored.
+    updates of a network, and the steps that generate samples; NaN where none of its kind is stored.
     """
     found = store.find(plain)
     if found:
         return True, found.core_seconds
     known, sizes = _stored(plain["experiment"], store.results_folder(), store.cache_folder()), _sizes(plain)
     if not known:
-        return False, 0.0
+        return False, np.nan
     like, seconds = min(
         known, key=lambda one: sum(abs(np.log(one[0][k] / sizes[k])) for k in {*one[0]} & {*sizes})
     )

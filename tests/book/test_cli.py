@@ -281,9 +281,40 @@ def test_plan_lists_each_run_once_with_its_figures(home, monkeypatch):  # noqa: 
         [keys[0], "missing", "~60", "s", "seed", "0  fig07"],
         [keys[1], "stored", "120", "s", "seed", "1  fig07, fig08"],
     ]
-    assert result.stderr == "To compute: 60 s of a core like the one that computed the stored runs\n"
+    said = "To compute: 60 s of a core like the one that computed the stored runs"
+    assert result.stderr == said + "\n"
     assert list(asked) == ["fig07_early_stopping", NAME]
     assert all((values["n_spins"], values["preset"]) == (7, "quick") for values in asked.values())
+    configs.append(worlds.Corrected())  # of a kind of which none is stored
+    result = run("plan", "fig07", "fig08")
+    assert "missing        ? s  seed 0  fig07" in result.stdout
+    assert result.stderr == said + ", and 1 of unknown cost, whose like is not stored\n"
+
+
+def test_a_run_says_how_long_it_will_take_and_nothing_where_all_is_stored(home, calls, monkeypatch):  # noqa: F811
+    """Half the updates of a stored run of an hour; the first 10 s are not announced."""
+    worlds_of = {
+        n: worlds.Augmentation(n_observed=2, training=worlds.Training(n, 1, 1, 1)) for n in (100, 50)
+    }
+    store.write(worlds.describe(worlds_of[100]), {"a": 1.0}, {"seconds": 3600.0})
+    for n, said in ((100, ""), (50, "About 30 minutes on this machine.\n")):
+        monkeypatch.setattr(execute, "plan", lambda *_, n=n: [worlds_of[n]])
+        assert run("run", "fig08").stderr == said
+
+
+def test_the_bar_moves_at_once_and_ends_where_the_notebook_expects(monkeypatch):
+    """One step a second; what the notebook writes on its standard error gives the end."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with cli._Clock() as clock:
+        clock.write("a line\nexpected: 9 s\n")
+        assert (clock.bar.total, terminal.getvalue().count("About")) == (None, 0)
+        clock.write("expected: 40 s\n")
+        assert clock.bar.total == 40
+        clock.ended.wait(3)
+        assert 1 <= clock.bar.n <= 3
+    assert "About 40 s on this machine.\n" in terminal.getvalue()
 
 
 # --------------------------------------------------------------------------------------------------- help
