@@ -7,7 +7,8 @@ import ast
 import functools
 import json
 import re
-import tomllib
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -41,47 +42,35 @@ def keyword(node, name):
     return found[0] if found else None
 
 
-def unpickles(node):
-    """Pickle runs what a file says."""
+def reads_objects(node):
+    """Pickle, and YAML that knows more than plain data, run what a file says: what the linter lets pass."""
     modules = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve", "jsonpickle"}
     imports = [alias.name for alias in getattr(node, "names", [])] if isinstance(node, ast.Import) else []
     imports += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
     if modules & {name.split(".")[0] for name in imports}:
         return True
     name = called(node)
-    if name in ("torch.load", "joblib.load", "pd.read_pickle", "pandas.read_pickle"):
+    if name in ("torch.load", "joblib.load"):
         return keyword(node, "weights_only") != "True"
-    return name in ("np.load", "numpy.load") and keyword(node, "allow_pickle") not in (None, "False")
-
-
-def builds_objects_from_yaml(node):
-    """Only ``safe_load`` knows nothing but plain data."""
-    return bool(re.fullmatch(r"yaml\.(load|load_all|(full|unsafe)_load(_all)?)", called(node)))
+    if name in ("np.load", "numpy.load"):
+        return keyword(node, "allow_pickle") not in (None, "False")
+    return bool(re.fullmatch(r"yaml\.(load_all|(full|unsafe)_load(_all)?)", name))
 
 
 def asks_a_shell(node):
-    """A shell reads names of files as commands."""
-    name = called(node)
-    shells = r"os\.(system|popen)|subprocess\.get(status)?output"
-    return bool(re.fullmatch(shells, name) or (name and keyword(node, "shell") not in (None, "False")))
+    """A shell reads names of files as commands; the linter sees a literal True alone."""
+    return bool(called(node) and keyword(node, "shell") not in (None, "False"))
 
 
 def trusts_the_line(node):
-    """An address without encryption, or encryption without a check of who answers."""
+    """An address without encryption, or a file of which nobody checks what it holds."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return bool(re.match(r"(http|ftp)://(?!127\.0\.0\.1|localhost|www\.w3\.org)", node.value))
-    name = called(node)
-    unchecked = name == "pooch.retrieve" and keyword(node, "known_hash") in (None, "None")
-    return unchecked or "_create_unverified" in name or bool(name and keyword(node, "verify") == "False")
-
-
-def runs_text(node):
-    """The built-in functions alone: a network's ``eval()`` is something else."""
-    return called(node) in ("eval", "exec", "builtins.eval", "builtins.exec")
+    return called(node) == "pooch.retrieve" and keyword(node, "known_hash") in (None, "None")
 
 
 BREACHES = {
-    unpickles: """import pickle
+    reads_objects: """import pickle
         import numpy, pickle
         from pickle import loads
         import dill.session
@@ -89,30 +78,32 @@ BREACHES = {
         torch.load(path, weights_only=False)
         np.load(path, allow_pickle=True)
         numpy.load(path, allow_pickle=trusted)
-        joblib.load(path)""",
-    builds_objects_from_yaml: """yaml.load(text)
-        yaml.load(text, Loader=yaml.Loader)
+        joblib.load(path)
         yaml.full_load(text)""",
-    asks_a_shell: """os.system(line)
-        subprocess.run(line, shell=True)
-        run(line, shell=some)
-        os.popen(line)""",
+    asks_a_shell: "run(line, shell=some)",
     trusts_the_line: """url = 'http://example.org/data.mat'
         url = f'http://{host}/data.mat'
-        requests.get(url, verify=False)
-        ssl._create_unverified_context()
         pooch.retrieve(url, known_hash=None)
         pooch.retrieve(url)""",
-    runs_text: """eval(text)
-        exec(compile(text, 'a', 'exec'), {})""",
 }
 HARMLESS = """
 torch.load(path, weights_only=True), np.load(path), np.load(path, allow_pickle=False)
 yaml.safe_load(text), subprocess.run(["ls"], shell=False), "https://example.org", "http://127.0.0.1:80"
-network.eval(), ast.literal_eval(text)
 pooch.retrieve(url, known_hash=SHA256), np.save(path, x, allow_pickle=True)
 """
-each_rule = pytest.mark.parametrize("rule", BREACHES, ids=lambda rule: rule.__name__)
+LINTED = """import marshal, os, ssl, subprocess, pandas, requests, yaml
+pandas.read_pickle(path)
+marshal.loads(data)
+yaml.load(text)
+yaml.load(text, Loader=yaml.Loader)
+os.system(line)
+os.popen(line)
+subprocess.run(line, shell=True)
+requests.get(url, verify=False)
+ssl._create_unverified_context()
+eval(text)
+exec(compile(text, 'a', 'exec'), {})
+"""
 
 
 @functools.cache
@@ -124,29 +115,25 @@ def breaches(rule, text):
     return [node.lineno for node in nodes(text) if rule(node)]
 
 
-@each_rule
-def test_no_program_of_the_project_breaks_a_rule(rule):
-    """But for the text of the book's own notebooks and pages; and the address that the last test looks at."""
-    programs = OURS if rule is runs_text else PROGRAMS
-    found = {str(path.relative_to(ROOT)): breaches(rule, path.read_text()) for path in programs}
-    found = {name: lines for name, lines in found.items() if lines}
-    allowed = {runs_text: {"book/ising_book/execute.py": 1, "book/pictures.py": 1}}
-    allowed[trusts_the_line] = {"ising_lib/datasets.py": 1}
-    assert {name: len(lines) for name, lines in found.items()} == allowed.get(rule, {}), found
+@pytest.mark.parametrize("rule", BREACHES, ids=lambda rule: rule.__name__)
+def test_no_program_breaks_a_rule_that_finds_its_breaches_and_nothing_else(rule):
+    """But for the address that the last test looks at."""
+    found = {str(path.relative_to(ROOT)): breaches(rule, path.read_text()) for path in PROGRAMS}
+    allowed = {"ising_lib/datasets.py": 1} if rule is trusts_the_line else {}
+    assert {name: len(lines) for name, lines in found.items() if lines} == allowed, found
     assert len(OURS) > 30
-
-
-@each_rule
-def test_each_rule_finds_its_breaches_and_nothing_else(rule):
     lines = [line.strip() for line in BREACHES[rule].splitlines()]
     assert [line for line in lines if not breaches(rule, line)] == []
     assert breaches(rule, HARMLESS) == []
 
 
-def test_the_linter_looks_for_the_same_and_is_silenced_in_known_places_only():
+def test_the_linter_finds_the_rest_and_is_silenced_in_known_places_only():
     """Rules S of ruff are those of bandit.  Each exception stands beside its reason or its fixed command."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
-    assert "S" in project["select"]
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "json"]
+    command += ["--stdin-filename", "ising_lib/any.py", "-"]
+    ran = subprocess.run(command, cwd=ROOT, input=LINTED, capture_output=True, text=True)
+    found = {one["location"]["row"] for one in json.loads(ran.stdout) if one["code"][0] == "S"}
+    assert found == set(range(2, 1 + len(LINTED.splitlines())))
     silenced = {(path.name, code) for path in OURS for code in re.findall(r"noqa: (S\d+)", path.read_text())}
     known = {("execute.py", "S102"), ("execute.py", "S704"), ("pictures.py", "S102")}
     known |= {(name, "S603") for name in ("execute.py", "provenance.py", "repository.py")}
