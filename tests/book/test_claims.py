@@ -74,14 +74,10 @@ def test_the_page_holds_the_ten_claims_first_then_ours_and_nothing_else():
     ]
     assert after.startswith("\n\n% to here")
     assert "|" not in before, "a table outside the generated part"
-
-
-def test_ours_stand_in_a_table_of_their_own():
-    entries = [ENTRIES[0], ENTRIES[11]]
-    head, parts = sections(claims.block(entries, [["no runs"] * len(entry["rows"]) for entry in entries], {}))
-    tables = re.split(r"(?m)^#+ ", head)
-    assert [re.findall(r"#claim-\d+", table) for table in tables[1:3]] == [["#claim-1"], ["#claim-11"]]
-    assert ENTRIES[11]["ours"] in parts["11"]
+    assert before + block + after == PAGE
+    for mark in ("% written by", "% to here"):
+        with pytest.raises(ValueError, match="the page must hold the lines"):
+            execute.claims_on_page(PAGE.replace(mark, "%"))
 
 
 def test_every_figure_with_runs_that_a_claim_names_is_measured(figures):
@@ -90,14 +86,6 @@ def test_every_figure_with_runs_that_a_claim_names_is_measured(figures):
     for name in {row["figure"] for row in ROWS} & executed:
         assert claims.stored(figures[name][0]) is not None
         assert f"of `{name}` are stored" not in PAGE
-
-
-def test_the_marks_on_the_page_are_needed():
-    before, block, after = execute.claims_on_page(PAGE)
-    assert before + block + after == PAGE
-    for mark in ("% written by", "% to here"):
-        with pytest.raises(ValueError, match="the page must hold the lines"):
-            execute.claims_on_page(PAGE.replace(mark, "%"))
 
 
 def test_refreshing_rewrites_the_block_alone(tmp_path, monkeypatch, figures):
@@ -276,65 +264,48 @@ def with_errors(errors):
     return np.sqrt(2 * np.asarray(errors, dtype=float))[..., None] * [1, 0, 0]
 
 
-def test_error_ratio_of_all_or_of_a_part():
-    run = made({"observed": np.array([2.0, 0.0, 1.0]), "augmented": np.array([1.0, 1.0, 2.0])})
-    assert claims.error_ratio(run) == pytest.approx(6 / 5)
-    assert claims.error_ratio(run, "fields") == pytest.approx(2 / 4)
-    assert claims.error_ratio(run, "couplings") == pytest.approx(4)
-
-
-def test_error_ratio_of_any_two_inferences_and_of_the_bound():
-    run = made({"tap": with_errors(3.0), "linear": with_errors(6.0), "bound": np.array(1.5)})
-    assert claims.error_ratio(run, one="tap", other="linear") == pytest.approx(0.5)
-    assert claims.STATISTICS["over_bound"](run, "tap") == pytest.approx(2)
-
-
-def test_statistics_by_the_number_of_augmented_samples():
-    arrays = {"by_size": with_errors([4, 2, 3]), "by_size_with_observed": with_errors([2, 2, 1])}
-    run = made({"sizes": np.array([100, 300, 1000]), **arrays})
-    assert claims.more_samples(run) == pytest.approx({"100 → 300": 0.5, "300 → 1,000": 1.5})
-    expected = {"100 augmented": 0.5, "300 augmented": 1.0, "1,000 augmented": 1 / 3}
-    assert claims.observed_added(run) == pytest.approx(expected)
+ERRORS = {  # of fields 2 and 1/2 against couplings 1/2 and 2; of two inferences; by the number of samples
+    "observed": np.array([2.0, 0.0, 1.0]),
+    "augmented": np.array([1.0, 1.0, 2.0]),
+    **{name: with_errors(error) for name, error in (("tap", 3.0), ("linear", 6.0))},
+    **{"bound": np.array(1.5), "sizes": np.array([100, 300, 1000])},
+    **{"by_size": with_errors([4, 2, 3]), "by_size_with_observed": with_errors([2, 2, 1])},
+    **{"monitored": with_errors([5, 3, 7]), "stop_index": np.array(1)},
+    **{"test_loss": np.array([3.0, 1.0, 2.0]), "variance": np.array([8.0, 9.0, 2.0])},
+    **{"distances": np.array([[1.0, 0, 0], [0.5, 0.5, 0]]), "test_distances": np.array([0, 0, 1.0])},
+    **{"stop_crossed": np.array(True), "train_seconds": 3.0, "sample_seconds": 4.0},
+}
 
 
 @pytest.mark.parametrize(
-    ("errors", "turned"),
-    [([3, 1, 2], 2.0), ([2, 1, 3], 2.0), ([3, 2, 1], 1.0), ([1, 2, 3], 1.0)],
+    ("name", "options", "changed", "expected"),
+    [
+        ("error_ratio", {}, {}, 6 / 5),
+        ("error_ratio", {"part": "fields"}, {}, 2 / 4),
+        ("error_ratio", {"part": "couplings"}, {}, 4),
+        ("error_ratio", {"one": "tap", "other": "linear"}, {}, 0.5),
+        ("over_bound", {"name": "tap"}, {}, 2),
+        ("more_samples", {}, {}, {"100 → 300": 0.5, "300 → 1,000": 1.5}),
+        ("observed_added", {}, {}, {"100 augmented": 0.5, "300 augmented": 1, "1,000 augmented": 1 / 3}),
+        ("redrawn", {}, {}, 0.5),  # equal numbers of samples, from the checkpoint that is kept
+        ("loss_rise", {}, {}, 2),
+        ("variance_fall", {}, {}, 0.25),
+        ("closeness", {}, {}, 0.25),
+        ("fires", {}, {}, 1),
+        ("denoiser_seconds", {}, {}, 7),
+        # the error turns only if it falls and then rises
+        *(("turn", {}, {"monitored": with_errors(some)}, 2) for some in ([3, 1, 2], [2, 1, 3])),
+        *(("turn", {}, {"monitored": with_errors(some)}, 1) for some in ([3, 2, 1], [1, 2, 3])),
+        # lowest 1, kept 2: half of the gain over 3 is left; over 0.5 there is none to keep
+        *(
+            ("gain_kept", {}, {"monitored": with_errors([1, 2, 4]), "observed": with_errors(some)}, kept)
+            for some, kept in ((3.0, 0.5), (0.5, 0.0))
+        ),
+    ],
 )
-def test_the_error_turns_only_if_it_falls_and_then_rises(errors, turned):
-    assert claims.turn(made({"monitored": with_errors(errors)})) == pytest.approx(turned)
-
-
-def test_noise_compares_equal_numbers_of_samples_from_the_kept_checkpoint():
-    arrays = {"sizes": np.array([100, 300]), "by_size": with_errors([9, 2]), "stop_index": np.array(1)}
-    assert claims.redrawn(made({**arrays, "monitored": with_errors([5, 3, 7])})) == pytest.approx(0.5)
-
-
-def test_statistics_of_the_training():
-    run = made(
-        {
-            "test_loss": np.array([3.0, 1.0, 2.0]),
-            "variance": np.array([8.0, 9.0, 2.0]),
-            "distances": np.array([[1.0, 0, 0], [0.5, 0.5, 0]]),
-            "test_distances": np.array([0, 0, 1.0]),
-            "stop_crossed": np.array(True),
-        }
-    )
-    assert claims.STATISTICS["loss_rise"](run) == 2
-    assert claims.STATISTICS["variance_fall"](run) == 0.25
-    assert claims.closeness(run) == 0.25
-    assert float(claims.STATISTICS["fires"](run)) == 1
-
-
-@pytest.mark.parametrize(("observed", "kept"), [(3.0, 0.5), (0.5, 0.0)])
-def test_share_of_the_gain(observed, kept):
-    """Lowest 1, kept 2: half of the gain over 3 is left; over 0.5 there is none to keep."""
-    arrays = {
-        "monitored": with_errors([1, 2, 4]),
-        "observed": with_errors(observed),
-        "stop_index": np.array(1),
-    }
-    assert claims.gain_kept(made(arrays)) == pytest.approx(kept)
+def test_statistics_of_a_run_by_hand(name, options, changed, expected):
+    found = claims.STATISTICS[name](made(ERRORS | changed), **options)
+    assert found == pytest.approx(expected)
 
 
 def test_regret_of_a_rule_and_what_it_keeps():
@@ -451,10 +422,6 @@ def test_scores_of_missing_neurons_by_hand():
     assert claims.score_difference(run, **pair, score="accuracy") == {"2 missing": 50, "4 missing": 0}
     losses = claims.score_difference(run, "augmented", "independent", "log_loss")
     assert losses == {"2 missing": 0.75 - 0.5, "4 missing": 1.5}
-
-
-def test_seconds_are_those_of_training_and_sampling():
-    assert claims.STATISTICS["denoiser_seconds"](made({"train_seconds": 3.0, "sample_seconds": 4.0})) == 7
 
 
 def test_error_by_cycles_finds_its_twin_by_the_truth(monkeypatch):
