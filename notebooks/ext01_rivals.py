@@ -426,14 +426,15 @@ for name, text in numbers.items():
 #
 # ```sh
 # ising-book run ext01 -p n_spins=20 -p n_observed=250 -p 'seeds=[0]' \
-#   -p 'coupling_scales=[1.0]' -p 'observed_counts=[250]' -p 'system_sizes=[20]'
+#   -p 'coupling_scales=[1.0]' -p 'observed_counts=[250]' -p 'system_sizes=[20]' \
+#   -p 'limit_counts=[250]' -p 'limit_seeds=[0]'
 # ```
 #
 # A new truth with the settings of the figure, to see how much a seed changes (about 10 minutes, too):
 #
 # ```sh
 # ising-book run ext01 -p 'seeds=[3]' -p 'coupling_scales=[1.0]' \
-#   -p 'observed_counts=[4000]' -p 'system_sizes=[40]'
+#   -p 'observed_counts=[4000]' -p 'system_sizes=[40]' -p 'limit_counts=[4000]'
 # ```
 
 # %% tags=["remove-input", "nbval-ignore-output"]
