@@ -22,6 +22,13 @@ def dot(n_frames=3, name="fig99_dot", alt="a dot"):
     return style.player(fig, lambda n: mark.set_xdata([n]), captions, name, alt).data
 
 
+def axes(n=1):
+    """``n`` Axes in a figure that is closed."""
+    found = plt.subplots(1, n)[1]
+    plt.close()
+    return found
+
+
 def test_player_is_the_same_at_every_call_and_needs_no_network():
     style.use_style()
     first, second = dot(), dot()
@@ -46,15 +53,11 @@ def test_player_holds_every_picture_and_shows_the_first():
     assert page.count("</script>") == 1, "nothing inside the data ends the script"
 
 
-def test_player_takes_the_colour_of_the_text_around_it():
-    page = dot()
+def test_player_takes_the_colour_around_it_and_has_words_for_those_who_do_not_see_it():
+    page = dot(alt='a dot "moves" > right')
     assert "currentColor" in page
     assert "#000000" not in page
     assert "scale(0.015625)" in page, "letters keep their size"
-
-
-def test_player_has_words_for_those_who_do_not_see_it():
-    page = dot(alt='a dot "moves" > right')
     assert 'role="img" aria-label="a dot &quot;moves&quot; &gt; right"' in page
     assert '<button type="button" aria-label="play or pause"' in page
     assert 'type="range"' in page
@@ -70,9 +73,7 @@ def test_player_closes_the_figure_and_refuses_a_name_that_is_none():
 
 
 def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots()
+    ax = axes()
     truth = np.array([0.1, -0.2, 0.3])  # two fields, one coupling
     assert style.fields_and_couplings(ax, truth, truth / 2, 2, "augmented", 0.4, "a note") is ax
     drawn = {line.get_label(): line.get_xydata() for line in ax.lines}
@@ -82,13 +83,10 @@ def test_fields_and_couplings_are_told_apart_and_the_fit_is_drawn():
     np.testing.assert_allclose(drawn["fit"], [[-0.4, -0.2], [0.4, 0.2]], atol=1e-15)
     assert ax.get_xlim() == ax.get_ylim() == (-0.4, 0.4)
     assert ax.texts[0].get_text() == "a note"
-    plt.close(fig)
 
 
 def test_by_seed_draws_each_seed_with_its_errors():
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots()
+    ax = axes()
     gains = np.array([[[1.0, 0.1], [2.0, 0.2]], [[-1.0, 0.3], [0.0, 0.4]]])
     assert style.by_seed(ax, [3, 5], gains, "augmented", [0, 7]) is ax
     assert [bars.get_label() for bars in ax.containers] == ["seed 0", "seed 7"]
@@ -98,16 +96,6 @@ def test_by_seed_draws_each_seed_with_its_errors():
         np.testing.assert_allclose(np.diff(ends).ravel(), 2 * expected[:, 1])
         np.testing.assert_allclose(ends.mean(1), expected[:, 0], atol=1e-15)
     assert len({line.get_marker() for line, *_ in ax.containers}) == 2
-    plt.close(fig)
-
-
-def axes(n=1, **settings):
-    """``n`` Axes in a figure of their own."""
-    import matplotlib.pyplot as plt
-
-    found = plt.subplots(1, n, **settings)[1]
-    plt.close()
-    return found
 
 
 def test_film_shows_the_states_in_order(rng):
