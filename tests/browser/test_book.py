@@ -92,10 +92,11 @@ FIRST_SCREEN = """(figure) => {
   const top = (element) => Math.round(element.getBoundingClientRect().top);
   const faults = [];
   const picture = document.querySelector("svg.picture");
+  const badge = document.querySelector("a.verdict");
   if (figure && !picture) faults.push("no figure");
-  else if (figure && top(picture) >= 900) faults.push(`the figure begins at ${top(picture)}`);
-  const badge = figure && document.querySelector("a.verdict");
-  if (badge?.getBoundingClientRect().bottom > innerHeight) faults.push(`the badge is at ${top(badge)}`);
+  if (figure && picture && top(picture) >= 900) faults.push(`the figure begins at ${top(picture)}`);
+  if (figure && badge?.getBoundingClientRect().bottom > innerHeight)
+    faults.push(`the badge is at ${top(badge)}`);
   const boxes = [...document.querySelectorAll(".search-button__button, input[type=search]")]
     .filter((one) => one.checkVisibility() && one.getBoundingClientRect().width > 0).length;
   if (boxes !== 1) faults.push(`${boxes} search boxes`);
