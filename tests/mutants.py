@@ -1,6 +1,6 @@
 """``python -m tests.mutants [WORD …]``: break the code here or there; each time a test must fail.
 
-Faults are those of mutants.yaml and of equations/mutations.py, or those with one of the words in their line.
+Faults are those of mutants.yaml, or those with one of the words in their lines.
 Each is made in a copy of the project, and its tests are run there; before that, all of these tests must pass.
 Ends with status 1 if any fault survives, or is no longer about the code.
 """
@@ -20,8 +20,6 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from tests.equations import mutations
-
 ROOT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns(".git", ".venv", "_build", "__pycache__", ".*_cache", "*.egg-info")
 HEAVY = ("numba", "torch", "scipy.optimize", "matplotlib.pyplot", "papermill")  # imported once for all
@@ -30,7 +28,7 @@ HEAVY = ("numba", "torch", "scipy.optimize", "matplotlib.pyplot", "papermill")  
 class Fault(NamedTuple):
     """In a file one text becomes another, and one of the tests must fail."""
 
-    name: str
+    fault: str
     file: str
     old: str
     new: str
@@ -38,13 +36,10 @@ class Fault(NamedTuple):
 
 
 def faults():
-    """All of them."""
-    listed = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
-    yield from (
-        Fault(one["fault"], one["file"], one["old"], one["new"], one["tests"].split(", ")) for one in listed
-    )
-    for file, old, new, tests in mutations.MUTATIONS:
-        yield Fault(tests[0].partition("::")[2], file, old, new, tests)
+    """All of them; one without a name has that of its test."""
+    for one in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text()):
+        tests = one.pop("tests").split(", ")
+        yield Fault(**{"fault": tests[0].partition("::")[2]} | one, tests=tests)
 
 
 def failing(tests, copy):
@@ -100,9 +95,9 @@ def main(words):
         wrong = []
         for number, fault in enumerate(chosen, 1):
             start = time.monotonic()
-            print(f"{number} of {len(chosen)}: {fault.file}: {fault.name}", flush=True)
+            print(f"{number} of {len(chosen)}: {fault.file}: {fault.fault}", flush=True)
             if not caught(fault, copy):
-                wrong.append(f"{fault.file}: {fault.name}")
+                wrong.append(f"{fault.file}: {fault.fault}")
             print(f"    {time.monotonic() - start:.0f} s", flush=True)
     print(f"{len(chosen) - len(wrong)} of {len(chosen)} faults are caught", *wrong, sep="\n")
     return bool(wrong)
