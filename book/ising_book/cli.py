@@ -221,7 +221,8 @@ def infer(
         _checks.count("--seed", seed, minimum=0)
         if rows is not None:
             options["rows"] = given["--rows"] = _checks.count("--rows", rows, minimum=own_data.MIN_SAMPLES)
-        own_data.load(data, other=other, seed=seed, **options)
+        with _Clock():
+            own_data.load(data, other=other, seed=seed, **options)
         if (iterations or samples) is not None and not augment:
             raise ValueError("--iterations and --samples belong to --augment, which is not given")
         sizes = {"n_iterations": 6000 if iterations is None else iterations}

@@ -293,6 +293,69 @@ def test_samples_are_held_against_parameters(tmp_path, rng, n_samples, verdict):
     assert said in " ".join(loaded(tmp_path, table).findings)
 
 
+def test_the_order_may_be_said(tmp_path, rng):
+    """Shuffled rows in order of time, as somebody says: τ stays near 1; denied, nothing is looked at."""
+    path = put(tmp_path, ".npy", npy(2 * rng.integers(0, 2, (2000, 5)) - 1))
+    declared = own_data.load(path, time=True)
+    assert declared.tau < 1.2
+    assert any(s.startswith("Rows in order of time, as you say: neighbours") for s in declared.findings)
+    path = put(tmp_path, ".npy", npy(np.repeat(bits(300), 5, axis=0)))
+    assert own_data.load(path).tau > 4
+    assert own_data.load(path, time=False).tau == 1
+
+
+def test_groups_of_unequal_means_are_no_order_of_time(tmp_path, rng):
+    """One after the other, groups of rates 0.2 and 0.8 look like blocks of time; by group, not."""
+    second = np.arange(1000) >= 500
+    table = rng.random((1000, 5)) < np.where(second, 0.8, 0.2)[:, None]
+    path = put(tmp_path, ".csv", text(np.column_stack([second, table]), header="sex,a,b,c,d,e"))
+    assert own_data.load(path, by="sex").tau == 1
+    assert own_data.load(path, drop=["sex"]).tau > 10
+
+
+def test_a_random_subset_of_rows_keeps_their_order(tmp_path):
+    numbers = np.array([[int(bit) for bit in f"{n:09b}"] for n in range(500)])
+    path = put(tmp_path, ".npy", npy(numbers))
+    found, again, other = (own_data.load(path, rows=100, seed=seed) for seed in (0, 0, 1))
+    kept = (found.spins > 0) @ 2 ** np.arange(9)[::-1]
+    assert len(kept) == 100
+    assert (np.diff(kept) > 0).all()
+    assert kept[0] < 50 < 450 < kept[-1]
+    np.testing.assert_array_equal(found.spins, again.spins)
+    assert (found.spins != other.spins).any()
+    assert "100 of 500 samples, drawn at random." in found.findings
+
+
+def grouped(by, n=N):
+    """Samples with a column of groups, by name."""
+    return f"a,b,c,d,{by}\n" + "\n".join(
+        f"{line},{'xyz'[k % 3]}" for k, line in enumerate(text(bits(n)).splitlines())
+    )
+
+
+def test_groups_are_two_values_of_a_column(tmp_path):
+    path = put(tmp_path, ".csv", grouped("site", 90))
+    data = own_data.load(path, by="site=z,x")
+    of_x_and_z = np.arange(90) % 3 != 1
+    np.testing.assert_array_equal(data.spins, 2 * bits(90)[of_x_and_z] - 1)
+    np.testing.assert_array_equal(data.groups[0], np.arange(90)[of_x_and_z] % 3 == 0)
+    assert data.groups[1] == ("z", "x")
+    assert data.names == ABCD
+    assert "Groups by 'site': 'z' (30) and 'x' (30); 30 rows in neither left out." in data.findings
+
+
+def test_two_files_share_their_columns(tmp_path):
+    one = put(tmp_path, ".csv", text(bits(40), header=NAMED), "one")
+    other = put(tmp_path, ".csv", text(bits(30, seed=1)[:, [2, 0, 1]], header="c,a,e"), "two")
+    data = own_data.load(one, other=other)
+    assert data.names == ("a", "c")
+    expected = np.concatenate([bits(40)[:, [0, 2]], bits(30, seed=1)[:, [0, 2]]])
+    np.testing.assert_array_equal(data.spins, 2 * expected - 1)
+    assert data.groups[0].sum() == 30
+    assert "In one of the files alone and left out: 'b', 'd', 'e'." in data.findings
+    assert list(data.files) == ["one.csv", "two.csv"]
+
+
 class Evil:
     """Unpickling it would touch a file."""
 
@@ -405,6 +468,13 @@ BAD = [  # ending, content, words of the sentence, options
     (".parquet", b"PAR1", "DATA must be"),
     ("", text(bits()), "must end in .csv"),
     (".csv", text(bits()), "belong to --augment, which is not", "--samples 500"),
+    (".csv", grouped("site"), "a column of two values, or two values of a column, got 'site'", "--by site"),
+    (".csv", grouped("site"), "with 'x', 'y', 'z': try --by site=x,y", "--by site=x,q"),
+    (".csv", grouped("site"), "--by must name columns, or number them from 1, got 'g'", "--by g"),
+    (".csv", grouped("site"), "each group must have at least 20 samples, got 14", "--by site=x,y --rows 30"),
+    (".csv", grouped("site"), "leave the column out by --drop site, compare by it, --by site"),
+    (".csv", text(bits()), "--rows must be at least 20, got 5", "--rows 5"),
+    (".csv", histogram(bits()), "--time must be left out where --weights is given", "--time --weights 1"),
     (".csv", text(bits()), "--seed must be at least 0, got -1", "--seed -1"),
     (".csv", text(bits()), "--iterations must be at least 1, got 0", "--augment --iterations 0"),
     (".csv", text(bits()), "--samples must be at least 20, got 5", "--augment --samples 5"),

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -167,14 +168,13 @@ def test_every_file_is_in_the_record_and_the_record_repeats_it(made):
 def test_missing_values_are_used(rng):
     """With a fifth of the values missing, the copies keep what is known and bring the couplings back."""
     spins = np.where(rng.random((3000, M)) < 0.2, 0, samples(3000)).astype(np.int8)
-    copies, ridge, vectors = ours.complete(spins, rng=rng)
+    copies, ridge, vector, added = ours.complete(spins, rng=rng)
     assert (copies[:, spins != 0] == spins[spins != 0]).all()
     assert np.isin(copies, [-1, 1]).all()
-    models = {"ridge PLM": IsingModel.from_vector(vectors.mean(0), M)}
-    added = 1.2 * vectors.var(0, ddof=1)
+    models = {"ridge PLM": IsingModel.from_vector(vector, M)}
     filled, ridges = copies.reshape(-1, M), {"ridge PLM": ridge}
     errors = ours.standard_errors(models, ridges, filled, 3000, {}, added)["ridge PLM"]
-    scores = (vectors.mean(0) - truth().to_vector()) / errors
+    scores = (vector - truth().to_vector()) / errors
     assert 0.5 < np.sqrt((scores**2).mean()) < 1.7  # as without missing values
 
 
@@ -350,6 +350,19 @@ def test_the_effective_number_of_samples_makes_errors_right(tmp_path, rng):
         variance = ours.pseudolikelihood_variance(fit, data.spins, 0.001, n_effective)
         scores.append(fit.fields / np.sqrt(variance[:M]))
     assert 0.75 < np.sqrt(np.mean(np.square(scores))) < 1.35
+
+
+def test_the_estimate_is_that_of_both_fits(monkeypatch, tmp_path):
+    """In seconds of this process: within a factor of four of what the two fits of the page take."""
+    monkeypatch.setattr(ours, "time", SimpleNamespace(perf_counter=time.process_time))
+    model = ising.gaussian(16, coupling_scale=0.5, rng=np.random.default_rng(0))
+    np.save(tmp_path / "a.npy", exact.sample(model, 2000, rng=np.random.default_rng(1)))
+    data = own_data.load(tmp_path / "a.npy", time=False)
+    expected = ours.expected_seconds(data, 0, ())
+    begun = time.process_time()
+    for _ in range(2):
+        ours.fit_all(data.spins, 0, [])
+    assert 0.25 < expected / (time.process_time() - begun) < 4
 
 
 def test_blocks_of_neighbours_are_held_out_together(rng):
