@@ -367,15 +367,6 @@ def test_without_javascript_a_sentence_stands_there(chromium, bare):
         assert page.get_by_text("computed by JavaScript").count() == 3
 
 
-def test_nothing_comes_from_elsewhere(chromium, bare):
-    with chromium.new_context() as context:
-        page, asked = context.new_page(), set()
-        page.on("request", lambda request: asked.add(request.url))
-        page.goto(bare)
-        press(page, "denoising", "Another sample")
-    assert asked == {bare, *(path.as_uri() for path in SCRIPTS.iterdir())}
-
-
 def test_scripts_stay_small():
     assert sum(len(path.read_text().splitlines()) for path in SCRIPTS.glob("*.js")) < 600
 
