@@ -98,27 +98,31 @@ ML, PLM = "maximum likelihood", "ridge PLM"
 def complete(spins, *, rng, n_copies=5, n_rounds=4):
     """Missing spins drawn given the known ones, by stochastic EM  (Celeux and Diebolt 1985).
 
-    In each copy, ridge pseudolikelihood is fitted, the missing spins are drawn from its model by a heat bath,
-    and so on; the spread of the copies is what the missing values add to the variance  (Rubin 1987).  From
-    spins (N, M), 0 where missing: the copies (K, N, M), K = 1 where nothing is missing; λ; and the parameters
-    of ridge pseudolikelihood (K, L).
+    In each copy, pseudolikelihood with a prior of width 1 is fitted, the missing spins are drawn from its model
+    by a heat bath, and so on: a stronger penalty would draw spins that know too little of each other.  From
+    spins (N, M), 0 where missing: the copies (K, N, M), K = 1 where nothing is missing; λ, and the parameters
+    (L,) of ridge pseudolikelihood, their mean; and what missing values add to the variance of parameters, by
+    the spread of the copies' fits  (Rubin 1987).
     """
     missing = spins == 0
     if not missing.any():
         fit = estimators.pseudolikelihood(spins, rng=rng)
-        return spins[None], fit.ridge, fit.model.to_vector()[None]
+        return spins[None], fit.ridge, fit.model.to_vector(), 0.0
     rates = (spins > 0).sum(0) / (~missing).sum(0)
-    copies, vectors, ridge = [], [], "auto"
-    for copy in range(n_copies):
+    copies, vectors, spread, ridge = [], [], [], "auto"
+    for _ in range(n_copies):
         filled = np.where(missing, np.where(rng.random(spins.shape) < rates, 1, -1), spins).astype(float)
-        for n in range(n_rounds):
-            fit = estimators.pseudolikelihood(filled, "auto" if copy == 0 and n < 2 else ridge, rng=rng)
-            ridge = fit.ridge
+        for _ in range(n_rounds):
+            model = estimators.pseudolikelihood(filled, 1 / (2 * len(spins))).model
             for _ in range(5):
-                imputation._heat_bath_sweep(fit.model, filled, missing, 1.0, rng)
+                imputation._heat_bath_sweep(model, filled, missing, 1.0, rng)
+        fit = estimators.pseudolikelihood(filled, ridge, rng=rng)
+        ridge = fit.ridge
         copies.append(filled.astype(np.int8))
-        vectors.append(estimators.pseudolikelihood(filled, ridge).model.to_vector())
-    return np.array(copies), ridge, np.array(vectors)
+        vectors.append(fit.model.to_vector())
+        spread.append(model.to_vector())
+    added = (1 + 1 / n_copies) * np.var(spread, axis=0, ddof=1)
+    return np.array(copies), ridge, np.mean(vectors, axis=0), added
 
 
 def matched(spins, n_samples, rng, model=None):
@@ -169,7 +173,7 @@ def fit_all(spins, seed, notes, augment=(), start=None, most=MAX_MATCHED):
     Returns {method: model}, the best first; {method: λ}; the completed copies (K N, M); and what the missing
     values add to the variance of the parameters.
     """
-    copies, ridge, vectors = complete(spins, rng=stream(seed, "complete"))
+    copies, ridge, vector, added = complete(spins, rng=stream(seed, "complete"))
     filled, n_spins = copies.reshape(-1, spins.shape[1]), spins.shape[1]
     models, ridges = {}, {PLM: ridge}
     if n_spins <= most:
@@ -181,12 +185,11 @@ def fit_all(spins, seed, notes, augment=(), start=None, most=MAX_MATCHED):
         notes.append(
             f"No model by maximum likelihood, which takes too long beyond {most} spins: choose fewer by --columns."
         )
-    models[PLM] = IsingModel.from_vector(vectors.mean(0), n_spins)
+    models[PLM] = IsingModel.from_vector(vector, n_spins)
     models["Erasure Machine"] = erasure.fit(filled).model
     if augment:
         more = generated(filled, *augment, stream(seed, "augmentation"))
         models["Erasure Machine, augmented"] = erasure.fit(more).model
-    added = (1 + 1 / len(copies)) * vectors.var(0, ddof=1) if len(copies) > 1 else 0.0
     return models, ridges, filled, added
 
 
@@ -195,15 +198,17 @@ def standard_errors(models, ridges, spins, n_samples, drawn, added):
     """Standard errors (L,) of maximum likelihood and of ridge pseudolikelihood, from what ``fit_all`` returns.
 
     Those of maximum likelihood, with the features' covariance D in the data and the curvature H = F + 2 Λ, are
-    the roots of the diagonal of H⁻¹ D H⁻¹/N: they hold in a wrong model too  (Huber 1967).  N counts
-    independent samples; F is their covariance in samples of the model, ``drawn[method]``.
+    the roots of the diagonal of H⁻¹ (D/N + 4 Λ²) H⁻¹.  The first part holds in a wrong model too  (Huber 1967).
+    The second is the mean square of the penalty's pull H⁻¹ 2 Λ w where couplings w have width 1: all that is
+    known of spins that are never active together.  N counts independent samples; F is the features' covariance
+    in samples of the model, ``drawn[method]``.
     """
     found = {PLM: pseudolikelihood_variance(models[PLM], spins, ridges[PLM], n_samples)}
     if drawn.get(ML) is not None:
         curvature = covariance(drawn[ML])
         penalty = 2 * ridges[ML] * (np.arange(len(curvature)) >= spins.shape[1])
         inverse = np.linalg.inv(curvature + np.diag(penalty + 1e-9))
-        found[ML] = ((inverse @ covariance(spins)) * inverse).sum(1) / n_samples
+        found[ML] = ((inverse @ covariance(spins)) * inverse).sum(1) / n_samples + inverse**2 @ penalty**2
     return {name: np.sqrt(variance + added) for name, variance in found.items()}
 
 
@@ -220,8 +225,9 @@ def pseudolikelihood_variance(model, spins, ridge, n_samples):
     """Squared errors (L,) of ridge pseudolikelihood: by noise and by the penalty.
 
     To each regression, the penalty is a prior.  With the curvature H of its mean loss, the posterior variance
-    (H + 2 Λ)⁻¹/N counts both where the prior is right (Nychka 1988); where it is not, the penalty's pull, about
-    (H + 2 Λ)⁻¹ 2 Λ w, is added as a square.  J_ij, the mean of two regressions, is counted as one of them.
+    (H + 2 Λ)⁻¹/N counts both where the prior is right (Nychka 1988).  Where it is not, the couplings are too
+    small: they lack about (H + 1/N)⁻¹ 2 Λ w, Newton's step to a prior of width 1, which is added as a square.
+    J_ij, the mean of two regressions, is counted as one of them.
     """
     spins = spins[:: 1 + len(spins) // 20_500].astype(np.float64)
     n_spins, features = model.n_spins, np.pad(spins, ((0, 0), (0, 1)), constant_values=1.0)
@@ -230,8 +236,11 @@ def pseudolikelihood_variance(model, spins, ridge, n_samples):
     for i in range(n_spins):
         keep = np.arange(n_spins + 1) != i
         x, penalty = features[:, keep], 2 * ridge * (np.arange(n_spins) < n_spins - 1)
-        inverse = np.linalg.inv((x.T * slopes[:, i]) @ x / len(x) + np.diag(penalty + 1e-9))
-        found[:, i, keep] = np.diag(inverse) / n_samples, inverse @ (penalty * weights[i, keep])
+        curvature = (x.T * slopes[:, i]) @ x / len(x) + 1e-9 * np.eye(n_spins)
+        inverse, weak = (
+            np.linalg.inv(curvature + np.diag(prior)) for prior in (penalty, (penalty > 0) / n_samples)
+        )
+        found[:, i, keep] = np.diag(inverse) / n_samples, weak @ (penalty * weights[i, keep])
     couplings = found[:, :, :-1]
     variance, pull = (couplings + couplings.transpose(0, 2, 1))[:, *np.triu_indices(n_spins, 1)] / 2
     return np.concatenate([found[0, :, -1] + found[1, :, -1] ** 2, variance + pull**2])
