@@ -226,7 +226,7 @@ def _from_cells(rows, numbers, source, missing, said, mark=","):
     table = _without_index(Table(values, names, labels, words, said))
     if names is not None:
         table.findings.insert(0, f"The first line holds names: {list_of(map(repr, table.names))}.")
-    plain = pd.unique(codes.reshape(-1, width)[:, ~np.pad(strange, 0).any(0)].ravel())
+    plain = pd.unique(codes.reshape(-1, width)[-len(rows) :, ~strange.any(0)].ravel())
     used = sorted({str(cells[code]).strip().lower() for code in plain} & {*_UP, *_DOWN})
     if used:
         table.findings.append(f"Words read as 1 (yes, true) or 0 (no, false): {', '.join(used)}.")

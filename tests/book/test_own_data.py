@@ -10,6 +10,7 @@ import zipfile
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse
@@ -63,14 +64,14 @@ def sparse_npz(array):
     return out.getvalue()
 
 
-def mat(**arrays):
+def mat(version="5", do_compression=False, **arrays):
     out = io.BytesIO()
-    scipy.io.savemat(out, arrays)
+    scipy.io.savemat(out, arrays, format=version, do_compression=do_compression)
     return out.getvalue()
 
 
-def mat73(array, sparse=False):
-    """As MATLAB 7.3 writes it: by columns, behind 512 bytes of its own."""
+def mat73(array, sparse=False, plain=False):
+    """As MATLAB 7.3 writes it: by columns, behind 512 bytes of its own; or as plain HDF5."""
     out = io.BytesIO()
     with h5py.File(out, "w", userblock_size=512) as file:
         if sparse:
@@ -78,6 +79,8 @@ def mat73(array, sparse=False):
             group.attrs["MATLAB_sparse"] = len(array)
             for name, part in (("data", "data"), ("ir", "indices"), ("jc", "indptr")):
                 group[name] = getattr(columns, part)
+        elif plain:
+            file["spikes/x"] = array
         else:
             file["x"] = array.T
             file["x"].attrs["MATLAB_class"] = np.bytes_(b"double")
@@ -113,6 +116,14 @@ FORMS = {  # how the same bits (N, M) may be written: ending, content; options, 
     "true and false": (".csv", coded("False", "TRUE", ";"), {}, None, "Words read as 1"),
     "yes and no": (".csv", coded("no", "yes", header=NAMED), {}, ABCD, "no, yes"),
     "Y and N": (".csv", coded("N", "Y")),
+    "on and off": (".tab", coded("off", "on", "\t")),
+    "T and F below a name f": (
+        ".csv",
+        coded("F", "T", header="a,b,c,n"),
+        {},
+        ("a", "b", "c", "n"),
+        "(no, false): f, t.",
+    ),
     "1 and 2": (".csv", lambda b: text(b + 1), {}, None, "Written as 1 and 2"),
     "Windows": (".csv", lambda b: b"\xef\xbb\xbf" + text(b).replace("\n", "\r\n").encode()),
     "UTF-16": (".csv", lambda b: text(b).encode("utf-16")),
@@ -171,16 +182,21 @@ FORMS = {  # how the same bits (N, M) may be written: ending, content; options, 
     "npy": (".npy", npy),
     "npy bool": (".npy", lambda b: npy(b.astype(bool))),
     "npy int8 ±1": (".npy", lambda b: npy((2 * b - 1).astype(np.int8))),
+    "npy by columns": (".npy", lambda b: npy(np.asfortranarray(b))),
+    "npy of another machine": (".npy", lambda b: npy(b.astype(">f4"))),
     "npy of trials": (".npy", lambda b: npy(b.reshape(3, 20, M).transpose(0, 2, 1)), {"axis": 2}),
     "npz": (".npz", lambda b: npz(x=b, labels=np.array(["a", "b"]), rate=20.0)),
     "npz by name": (".npz", lambda b: npz(a=1 - b, x=b), {"name": "x"}),
     "npz with objects beside": (".npz", lambda b: npz(x=b, notes=np.array([{}], dtype=object))),
     "npz sparse": (".npz", sparse_npz, {}, None, "sparse"),
     "mat": (".mat", lambda b: mat(x=b.astype(np.float64), rate=20.0, ids=np.arange(M))),
+    "mat 4": (".mat", lambda b: mat("4", x=b.astype(float))),
+    "mat compressed": (".mat", lambda b: mat(do_compression=True, x=b)),
     "mat sparse": (".mat", lambda b: mat(x=scipy.sparse.csc_matrix(b.astype(float)))),
     "mat by name": (".mat", lambda b: mat(a=1 - b, x=b), {"name": "x"}),
     "mat 7.3": (".mat", mat73),
     "mat 7.3 sparse": (".mat", lambda b: mat73(b, sparse=True)),
+    "hdf5": (".h5", lambda b: mat73(b, plain=True)),
 }
 
 
@@ -201,6 +217,19 @@ def test_every_form_gives_the_same_spins(tmp_path, form):
     assert found.dtype == np.int8
     assert data.names == (names or ("1", "2", "3", "4"))
     assert said in " ".join(data.findings)
+
+
+def test_parquet_is_read_where_its_reader_is_installed(tmp_path, monkeypatch):
+    """By pandas and pyarrow, which is not among our packages: here pandas' answer is given."""
+    path, frame = put(tmp_path, ".parquet", b"PAR1"), pd.DataFrame(bits() > 0, columns=list(ABCD))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(own_data.Unusable, match=r"for \.parquet, pip install pyarrow, or save a \.csv"):
+        own_data.load(path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    monkeypatch.setattr(pd, "read_parquet", lambda file: frame)
+    data = own_data.load(path)
+    np.testing.assert_array_equal(data.spins, 2 * bits() - 1)
+    assert data.names == ABCD
 
 
 def test_transpose_turns_the_table(tmp_path):
