@@ -64,6 +64,8 @@ def test_a_small_run_equals_its_stored_twin():
     stored = store.read(RESULTS / f"{key(GOLDEN)}.npz")
     with runs.one_thread():
         fresh = walk.augmentation(GOLDEN, tqdm(disable=True))
+    shapes = ({name: np.shape(array) for name, array in run.items()} for run in (fresh, stored.arrays))
+    assert next(shapes) == next(shapes)
     np.testing.assert_allclose(fresh["truth"], stored["truth"], rtol=1e-12)
     here = provenance.machine(), torch.__version__
     if (stored.provenance["machine"], stored.provenance["torch"]) == here:
