@@ -105,24 +105,18 @@ def recorded(world, progress, everything):
     spins = discrete.sample(model, world.n_augmented, stream(world.seed, "spins"))
     seconds["redraw_seconds"] = time.process_time() - clock
     samples = {"observed": observed, "bits": bits, "spins": spins}
-    truth = everything["truth"]
     found, took, epsilons = {}, [], {}
     for name, (fit, source) in METHODS.items():
         clock = time.process_time()
         options = {}
         if fit is estimators.maximum_likelihood:  # with the ridge of pseudolikelihood
             options = {"ridge": "auto", "rng": stream(world.seed, "chains")}
-        try:
-            one = fit(samples[source], **options)
-            vector, epsilons[name] = one.model.to_vector(), getattr(one, "epsilon", np.nan)
-        except extensions.REFUSALS as error:
-            log.warning("%s refused the samples: %s", name, error)
-            vector, epsilons[name] = np.full_like(truth, np.nan), np.nan
+        vector, epsilons[name] = _infer(name, fit, samples[source], **options)
         found[name] = vector
         took.append(time.process_time() - clock)
-    scores = [_score(vector, test) for vector in (*found.values(), truth)]
+    scores = [_score(vector, test) for vector in (*found.values(), everything["truth"])]
     return {
-        "truth": truth,
+        "truth": everything["truth"],
         **found,
         "seconds": np.array(took),
         "scores": np.array(scores),
@@ -130,6 +124,17 @@ def recorded(world, progress, everything):
         "bias": np.abs(observed.mean(0)).mean(),
         **seconds,
     }
+
+
+def _infer(name, fit, spins, **options):
+    """The parameters found (L,), all NaN where a method refuses the samples; and its ε, if it has one."""
+    n_spins = spins.shape[1]
+    try:
+        found = fit(spins, **options)
+    except extensions.REFUSALS as error:
+        log.warning("%s refused the samples: %s", name, error)
+        return np.full(n_spins * (n_spins + 1) // 2, np.nan), np.nan
+    return found.model.to_vector(), getattr(found, "epsilon", np.nan)
 
 
 def _score(vector, test):
@@ -144,12 +149,13 @@ def augmentation(world, progress, everything):
 
     Returns:
         dict: ``truth`` (L,), as above; all that ``walk.pipeline`` returns, but
-        for its samples; ``augmented_pseudolikelihood`` (L,), fitted to these;
-        ``scores`` (2,), the log-pseudolikelihood of test samples by both fits.
+        for its samples; ``augmented_pseudolikelihood`` (L,), fitted to these,
+        NaN where one of their spins never flips; ``scores`` (2,), the
+        log-pseudolikelihood of test samples by both fits.
     """
     observed, test = walk.samples(world)
     found = walk.pipeline(observed, test, world.training, world.seed, progress)
-    rival = _pseudo(found.pop("augmented_spins")).model.to_vector()
+    rival, _ = _infer("pseudolikelihood", _pseudo, found.pop("augmented_spins"))
     fits = found["augmented"], rival
     del found["trajectory"], found["trajectory_steps"]
     return {

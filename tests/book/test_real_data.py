@@ -10,6 +10,7 @@ from tests.book.small import TRAINING, Bar, L, cache, small_network  # noqa: F40
 N_ALL = 4000
 SIZES = {"recording": "neurons", "n_spins": 6, "n_observed": 1000, "n_test": 300}
 WORLD = worlds.Recorded(**SIZES, n_iterations=20, n_augmented=500, n_sampling_steps=5)
+FROZEN = {"augmented_spins": np.ones((50, 6), np.int8), "trajectory": None, "trajectory_steps": None}
 
 
 @pytest.fixture
@@ -80,3 +81,12 @@ def test_the_pipeline_infers_from_the_same_samples_and_keeps_none(everything):
     assert arrays["scores"].shape == (2,)
     assert not any(np.asarray(array).dtype == np.int8 for array in arrays.values())
     assert not {"augmented_spins", "trajectory"} & arrays.keys()
+
+
+def test_a_pipeline_whose_spins_freeze_leaves_no_number_of_its_rival(everything, monkeypatch):
+    monkeypatch.setattr(real_data.walk, "pipeline", lambda *_: {**FROZEN, "augmented": everything["truth"]})
+    arrays = real_data.augmentation(
+        worlds.RecordedAugmentation(**SIZES, training=TRAINING), Bar(), everything
+    )
+    assert np.isnan(arrays["augmented_pseudolikelihood"]).all()
+    assert np.isnan(arrays["scores"]).tolist() == [False, True]
