@@ -361,8 +361,13 @@ class _Clock:
             typer.echo(f"About {_duration(seconds)} on this machine.", err=True)
 
     def write(self, text):
-        for seconds in re.findall(r"expected: (\d+) s", text):
-            self.expect(int(seconds))
+        """Pass on what a notebook says, but not the bars of its runs."""
+        for line in map(str.strip, re.split(r"[\r\n]+", text)):
+            if found := re.fullmatch(r"expected: (\d+) s", line):
+                self.expect(int(found[1]))
+            elif line and not re.search(r"it/s|s/it|\x1b", line):
+                self.bar.clear()
+                typer.echo(line, err=True)
 
     def flush(self):
         """As papermill asks of a file."""
