@@ -1,5 +1,6 @@
 """``ising-book infer``: the truth is found, the verdict is honest, the page is whole and asks nobody."""
 
+import ast
 import contextlib
 import csv
 import errno
@@ -160,6 +161,21 @@ def test_every_file_is_in_the_record_and_the_record_repeats_it(made):
     before = {name: (made / name).read_bytes() for name in ("parameters.csv", "edges.csv")}
     infer(*run["command"][2:], "--force")
     assert {name: (made / name).read_bytes() for name in before} == before
+
+
+def test_what_a_cell_calls_stands_above_it():
+    """Also what its functions call in turn: paths that no test takes, as that of more than 20 spins."""
+    cells = [cell for cell in execute.source(execute.YOUR_DATA).cells if cell.cell_type == "code"]
+    trees = [ast.parse(cell.source) for cell in cells]
+    place = {node.name: n for n, tree in enumerate(trees) for node in tree.body if hasattr(node, "name")}
+    bodies = {node.name: node for tree in trees for node in tree.body if hasattr(node, "name")}
+    for number, tree in enumerate(trees):
+        used, waiting = set(), [node for node in tree.body if not hasattr(node, "name")]
+        while waiting:
+            names = {node.id for node in ast.walk(waiting.pop()) if isinstance(node, ast.Name)}
+            waiting += [bodies[name] for name in names & (bodies.keys() - used)]
+            used |= names & bodies.keys()
+        assert [name for name in used if place[name] > number] == []
 
 
 # ------------------------------------------------------------------------------------------- its functions
