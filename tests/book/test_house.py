@@ -40,7 +40,7 @@ LIMITS = {
     "ising_experiments": (RUNS, 2420),
     "ising_book": (BOOK, 2900),
     "all that is not a test": ([*SOURCES, *(ROOT / "notebooks").glob("*.py")], 15_500),
-    "tests": ((ROOT / "tests").rglob("*.py"), 14_250),
+    "tests": ((ROOT / "tests").rglob("*.py"), 14_650),
 }
 AT_THE_ROOT = {
     *("README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile"),
