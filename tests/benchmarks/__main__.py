@@ -16,7 +16,7 @@ import torch
 
 from ising_experiments import provenance, runs
 from ising_lib import _checks, _files
-from tests.benchmarks import growth, heat_bath, inference, network, page, tried, whole
+from tests.benchmarks import beyond, growth, heat_bath, inference, network, page, tried, whole
 
 ROWS = {
     "heat_bath": heat_bath.row,
@@ -25,6 +25,9 @@ ROWS = {
     "augmented_samples": network.sampling,
     "pseudolikelihood": inference.pseudolikelihood,
     "imputation": inference.imputing,
+    "boltzmann_learning": beyond.learning,
+    "discrete_diffusion": beyond.redrawing,
+    "kinetic": beyond.in_time,
     "figure_8": whole.figure_8,
     "book": whole.book,
     "import": whole.importing,

@@ -44,6 +44,9 @@ SMALL = {
     },
     "pseudolikelihood": {"n_spins": 6, "n_samples": 1000, "repeats": 1},
     "imputation": {"n_spins": 8, "n_samples": 20, "n_missing": 4, "n_plain": 5, "repeats": 1},
+    "boltzmann_learning": {"n_spins": 6, "n_samples": 1000, "n_small": 5, "targets": (0.5,), "repeats": 1},
+    "discrete_diffusion": {"n_spins": 6, "n_samples": 500, "n_drawn": 2000, "n_plain": 50, "repeats": 1},
+    "kinetic": {"n_spins": 6, "n_pairs": 500, "repeats": 1},
     "figure_8": {},
     "tried": {
         "n_spins": 6,
