@@ -67,14 +67,17 @@ def reproduction(spins, n_samples, drawn, rng):
     """Has the model, of which ``drawn`` (N', M) are samples, the data's means, covariances and activity?
 
     Misfits are roots of mean squares of (data − model)/standard error, the error being that of ``n_samples``
-    samples of the model, and of those drawn.  Activity is compared by total variation distance, with the 99 %
+    samples and of those drawn, with the variance in both together: of a pair that is rarely active together,
+    those drawn alone may hold none.  Activity is compared by total variation distance, with the 99 %
     quantile of what the model's own samples give.
     """
     if drawn is None:
         return {}
     (means, covariances), (other_means, other) = moments(spins), moments(drawn)
-    single = 1 - other_means**2
-    variance = np.outer(single, single) + 4 * np.outer(other_means, other_means) * other - other**2
+    weight = n_samples / (n_samples + len(drawn))
+    mean, both = (weight * a + (1 - weight) * b for a, b in ((means, other_means), (covariances, other)))
+    single = 1 - mean**2
+    variance = np.outer(single, single) + 4 * np.outer(mean, mean) * both - both**2
     upper, share = np.triu_indices(len(means), 1), 1 / n_samples + 1 / len(drawn)
     z = (means - other_means) / np.sqrt(np.maximum(single, 1 / len(drawn)) * share)
     pairs = ((covariances - other) / np.sqrt(np.maximum(variance, 1 / len(drawn)) * share))[upper]

@@ -1,5 +1,7 @@
 """Boltzmann learning and annealed importance sampling, against enumeration; and the recording's moments."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -44,6 +46,23 @@ def test_it_finds_the_maximum_from_afar(rng):
     ):
         fit = boltzmann.fit(spins, start, rng=rng, n_rounds=20)
         assert 2 * nats(best, fit.model) * 8 * 20_480 < 2 * stats.chi2.isf(FALSE_ALARM, 36)
+
+
+def test_long_steps_are_taken_back(monkeypatch, rng):
+    """Newton's whole steps from couplings of the wrong sign lead away: back, and on by shorter ones."""
+    model = ising.gaussian(8, 1.0, 0.5, rng=rng)
+    spins = exact.sample(model, 500, rng=rng)
+    best, seen = estimators.maximum_likelihood(spins).model, []
+    follow = sampling._Replica.follow
+    monkeypatch.setattr(boltzmann, "_LONGEST", 3.0)
+    monkeypatch.setattr(
+        sampling._Replica, "follow", lambda self, new: follow(self, new) or seen.append(new.to_vector())
+    )
+    start = ising.IsingModel(0 * best.fields, -best.couplings)
+    fit = boltzmann.fit(spins, start, rng=rng, n_rounds=10)
+    assert 2 * nats(best, fit.model) * 8 * 10_240 < 2 * stats.chi2.isf(FALSE_ALARM, 36)
+    moves = np.diff(seen, axis=0)  # half of the last one back, so that the step is half as long
+    assert any(move.any() and np.allclose(back, -move / 2) for move, back in itertools.pairwise(moves))
 
 
 def test_beyond_twenty_spins_the_moments_agree(rng):
