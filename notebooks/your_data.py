@@ -543,14 +543,14 @@ if contrasts is not None:
     )
     display(HTML(f"<h2>The two groups</h2><p>{about}</p>"), table(contrasts.head(20).round(3)))
 
-# %% [markdown]
+# %% tags=["first"] [markdown]
 # ## Strongest couplings
 #
 # With their 95% intervals. *Distinguishable* from zero: 5% of those so called are expected to be false
 # (Benjamini and Hochberg 1995). In 0/1 coding, x = (1 + σ)/2, the coupling is 4 J.
 
 
-# %% tags=["functions"]
+# %% tags=["functions", "first"]
 def edges(model, errors, names):
     """The couplings with 95 % intervals, from errors (L,), NaN or None without: which differ from zero?"""
     first, second = np.triu_indices(model.n_spins, 1)
@@ -577,7 +577,7 @@ def edges(model, errors, names):
     )
 
 
-# %%
+# %% tags=["first"]
 best = next(iter(models))
 pairs = edges(models[best], errors.get(best), names)
 strongest = pairs.reindex(pairs["coupling"].abs().sort_values(ascending=False).index)
@@ -587,7 +587,7 @@ display(
     table(strongest.head(20).round(3)),
 )
 
-# %% [markdown]
+# %% tags=["first"] [markdown]
 # ## Checks
 #
 # *Misfit*: distance of the model's means, and of its covariances, from the data's, in standard errors: about
@@ -597,7 +597,7 @@ display(
 # nats. The intervals are of 95%.
 
 
-# %%
+# %% tags=["first"]
 def number(row, key, digits=3):
     error = f" ± {1.96 * row[key + '_error']:.{digits}f}" if key + "_error" in row else ""
     return f"{row[key]:.{digits}f}{error}" if key in row else "–"
