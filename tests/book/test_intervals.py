@@ -1,4 +1,4 @@
-"""What ``ising-book infer`` states of its couplings holds: for planted truths and for no couplings"""
+"""What ``ising-book infer`` states of its couplings holds: for planted truths and for no couplings."""
 
 import numpy as np
 import pandas as pd
