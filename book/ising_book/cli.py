@@ -361,11 +361,11 @@ class _Clock:
             typer.echo(f"About {_duration(seconds)} on this machine.", err=True)
 
     def write(self, text):
-        """Pass on what a notebook says, but not the bars of its runs."""
+        """Pass on what our own packages announce, but neither bars nor other packages' warnings."""
         for line in map(str.strip, re.split(r"[\r\n]+", text)):
             if found := re.fullmatch(r"expected: (\d+) s", line):
                 self.expect(int(found[1]))
-            elif line and not re.search(r"it/s|s/it|\x1b", line):
+            elif re.search(r"Drawing anew|computing (in float32|the run again)", line):
                 self.bar.clear()
                 typer.echo(line, err=True)
 
