@@ -1,13 +1,15 @@
-"""What ``ising-book infer`` states of its couplings holds: for planted truths and for no couplings."""
+"""What ``ising-book infer`` states of its couplings holds: for planted truths, no couplings, and neurons."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ising_book import own_data
-from ising_lib import estimators, exact, ising
+from ising_lib import datasets, estimators, exact, ising
 from ising_lib.ising import IsingModel
+from tests import oracles
 from tests.book.test_your_data import ours
+from tests.recording import why_absent
 
 METHODS = ML, PLM = "maximum likelihood", "ridge PLM"
 PLANTED = [  # spins, samples, coupling scale, mean field, share missing, labels, columns made rare
@@ -117,3 +119,32 @@ def test_independent_spins_are_not_called_better():
         sentences = [" ".join(ours.verdict({name: row})) for name, row in checks.items()]
         said.append(any("held-out spins better than" in one for one in sentences))
     assert sum(said) <= 3
+
+
+@pytest.mark.slow
+@pytest.mark.recording
+def test_the_neurons_couplings_are_those_of_exact_maximum_likelihood():
+    """15 neurons: Newton's method on the enumerated moments is the oracle, with a prior of width 1.
+
+    Without one, pairs that are never active together have no finite coupling.
+    """
+    reason = why_absent("neurons")
+    if reason:
+        pytest.skip(reason)
+    spins = datasets.load_neurons()
+    model, ridge = ours.matched(spins, len(spins), None)
+    features, wanted = oracles.features(exact.configurations(15)), oracles.moments(spins)
+    vector, penalty = model.to_vector(), np.where(np.arange(120) < 15, 0.0, 1 / len(spins))
+    for _ in range(6):
+        weights = exact.probabilities(IsingModel.from_vector(vector, 15))
+        found = weights @ features
+        fisher = (features.T * weights) @ features - np.outer(found, found) + np.diag(penalty)
+        left = wanted - found - penalty * vector
+        vector = vector + np.linalg.solve(fisher, left)
+    assert np.abs(left).max() < 1e-9
+    drawn = exact.sample(model, 20_000, rng=np.random.default_rng(0))
+    models, ridges = {ML: model, PLM: model}, {ML: ridge, PLM: ridge}
+    errors = ours.standard_errors(models, ridges, spins, len(spins), {ML: drawn}, 0.0)[ML]
+    assert (np.abs(model.to_vector() - vector) < 0.5 * errors).all()
+    fisher = np.sqrt(np.diag(np.linalg.inv(fisher)) / len(spins))
+    assert np.abs(np.log(errors / fisher)).mean() < 0.3
