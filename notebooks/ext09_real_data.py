@@ -171,7 +171,7 @@ for text in axes[0].get_yticklabels():  # of shared axes; the second panel has n
 # the neurons' spins have a mean $|m_i|$ of {glue:text}`ext09_neurons_bias:s`.
 #
 # **A score that needs no truth**, the log-pseudolikelihood of other samples of the recording, stands in the
-# [table below](#the-numbers). On the annealer maximum likelihood is first by it, too, and the Erasure Machine last. On the
+# table below. On the annealer maximum likelihood is first by it, too, and the Erasure Machine last. On the
 # neurons it does not tell the best apart.
 #
 # ## How good is this truth?
