@@ -543,7 +543,7 @@ if contrasts is not None:
     )
     display(HTML(f"<h2>The two groups</h2><p>{about}</p>"), table(contrasts.head(20).round(3)))
 
-# %% tags=["first"] [markdown]
+# %% [markdown] tags=["first"]
 # ## Strongest couplings
 #
 # With their 95% intervals. *Distinguishable* from zero: 5% of those so called are expected to be false
@@ -587,7 +587,7 @@ display(
     table(strongest.head(20).round(3)),
 )
 
-# %% tags=["first"] [markdown]
+# %% [markdown] tags=["first"]
 # ## Checks
 #
 # *Misfit*: distance of the model's means, and of its covariances, from the data's, in standard errors: about
