@@ -301,7 +301,8 @@ for name, text in numbers.items():
 # $b = \nabla_w \log [p(\text{data} \mid w)\, \pi(w)]$. Averages run over parameters and data. By parts,
 #
 # $$
-# \langle a\, b^\top \rangle = 1,
+# \langle a\, b^\top \rangle
+#   = \sum_\text{data} \int (\hat w - w)\, \nabla_w^\top \big[ p(\text{data} \mid w)\, \pi(w) \big]\, dw = 1,
 # $$
 #
 # the unit matrix, since $\pi$ vanishes at infinity and $\nabla_w^\top (\hat w - w) = -1$. The two parts of $b$ are
