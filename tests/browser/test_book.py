@@ -218,6 +218,7 @@ def faults(visited, name, address, html, whole):
     found += dead(page, address, html)
     for screen in (PHONE, SMALL, DESK):
         page.set_viewport_size(screen)
+        page.evaluate("document.getAnimations().forEach((one) => one.finish())")  # the sidebar slides in
         found += page.evaluate(SIDEWAYS) if screen is PHONE else []
         found += [] if name in BY_SPHINX else page.evaluate(CUT)
     found += unreadable(page, whole)
