@@ -15,7 +15,7 @@ from scipy import stats
 
 from ising_book import style
 from ising_experiments import extensions, runs, scoring, store, walk, worlds
-from ising_lib import _checks, estimators, imputation, metrics
+from ising_lib import _checks, imputation, metrics, stopping
 
 VERDICTS = ("holds", "holds under conditions", "does not hold", "undetermined")
 LEVEL = 0.95  # of all intervals
@@ -25,11 +25,18 @@ STATISTICS = {  # {name: function of a run}
     "loss_rise": lambda run: run["test_loss"][-1] / run["test_loss"].min(),
     # Var E of the generated samples at the last checkpoint over that at the first
     "variance_fall": lambda run: run["variance"][-1] / run["variance"][0],
-    "fires": lambda run: run["stop_crossed"],  # 1 where Var E came down to the line; 0 where it never did
     # seconds of one core for training the denoiser and drawing from it, in a run of Rivals
     "denoiser_seconds": lambda run: run["train_seconds"] + run["sample_seconds"],
 }
 _LETTERS = {"n_spins": "M", "n_observed": "N", "coupling_scale": "g"}
+_SERIES = {  # {errors of which a run holds several: what numbers them, and how that is said}
+    "monitored": ("iterations", "{:,} updates"),
+    "by_size": ("sizes", "{:,} drawn"),
+    "by_size_with_observed": ("sizes", "{:,} augmented"),
+    "augmented": ("cycles", "C = {}"),  # of discrete diffusion
+    "augmented_pseudolikelihood": ("cycles", "C = {}"),
+}
+DRAWS = {"first": [0], "second": [1], "both": [0, 1]}  # of the samples, in a run of Firmness
 
 
 def statistic(function):
@@ -60,7 +67,7 @@ def measure(row, runs, parameters):
 
     Args:
         row: of ``claims.yaml``: ``statistic``, ``with`` (options), ``parameters`` (names of options that are
-            the notebook's parameters).
+            the notebook's parameters), ``last`` (only the last of several numbers).
         runs: store.Runs; those that differ in nothing but the seed have one setting.
         parameters: {name: value} of the notebook.
     """
@@ -71,7 +78,8 @@ def measure(row, runs, parameters):
     for run in runs:
         outer = [f"{_LETTERS[name]} = {run.config[name]:,}" for name in varied]
         found = STATISTICS[known](run, **options)
-        for inner, value in (found if isinstance(found, dict) else {"": found}).items():
+        found = found if isinstance(found, dict) else {"": found}
+        for inner, value in [("", [*found.values()][-1])] if row.get("last") else found.items():
             values.setdefault(", ".join(filter(None, [*outer, inner])), []).append(float(value))
     return {setting: np.array(some) for setting, some in values.items()}
 
@@ -188,30 +196,31 @@ def together(verdicts):
 
 
 @statistic
-def error_ratio(run, part=None, one="augmented", other="observed"):
-    """MSE (Eq. 23) of one inference over that of another; of "fields" or "couplings" alone."""
-    first, second = (run.share(name, part) if part else run.error(name) for name in (one, other))
-    return first / second
-
-
-@statistic
-def error_by_cycles(run, one, other, twin=None, network=None):
-    """MSE of an inference from samples of discrete diffusion over another's, for each number of cycles.
+def error_ratio(run, part=None, one="augmented", other="observed", twin=None, network=None):
+    """MSE (Eq. 23) of one inference over that of another; each of several where the run holds a series.
 
     Args:
-        run, one, other: of Discrete; names of inferences.
+        run: in which ``one`` is found.
+        part: "fields" or "couplings" alone.
+        one, other: names of inferences.
         twin: where the other is found, else NaN: in the same run, or on the same samples in that of "rivals"
             or of the "network" of the thesis, which was trained as ``network`` says.
     """
-    truth = {field.name: run.config[field.name] for field in dataclasses.fields(worlds.KnownTruth)}
+    if part:
+        return run.share(one, part) / run.share(other, part)
     holder = run
-    if twin == "rivals":
-        holder = store.find(worlds.describe(worlds.Rivals(**truth)))
-    elif twin == "network":
-        training = worlds.Training(**network)
-        holder = store.find(worlds.describe(worlds.Augmentation(**truth, training=training)))
+    if twin:
+        truth = {field.name: run.config[field.name] for field in dataclasses.fields(worlds.KnownTruth)}
+        world = worlds.Rivals(**truth)
+        if twin == "network":
+            world = worlds.Augmentation(**truth, training=worlds.Training(**network))
+        holder = store.find(worlds.describe(world))
     ratios = run.error(one) / (holder.error(other) if holder else np.nan)
-    return {f"C = {c}": ratio for c, ratio in zip(run.config["cycles"], ratios, strict=True)}
+    if np.ndim(ratios) == 0:
+        return ratios
+    numbered, said = _SERIES[one]
+    numbers = run.config["cycles"] if numbered == "cycles" else run[numbered]
+    return {said.format(number): ratio for number, ratio in zip(numbers, ratios, strict=True)}
 
 
 @statistic
@@ -222,21 +231,54 @@ def more_samples(run):
     return {f"{few:,} → {many:,}": ratio for few, many, ratio in steps}
 
 
-@statistic
-def observed_added(run):
-    """MSE from augmented and observed samples together over that from the augmented ones alone."""
-    ratios = run.error("by_size_with_observed") / run.error("by_size")
-    return {f"{size:,} augmented": ratio for size, ratio in zip(run["sizes"], ratios, strict=True)}
-
-
 # ------------------------------------------------------------------ statistics: the course of a training
 
 
+def _errors(run, half, draw):
+    """Errors along a training by the samples that choose a checkpoint, and by those that measure it.
+
+    They are the same, but in a run of Firmness, which has drawn twice: there one draw chooses and the other
+    measures, up to half of the updates or to the end.
+    """
+    if "few" not in run.arrays:
+        return [run.error("monitored")] * 2
+    errors, [at] = run.error("few")[: -1 if half else None], DRAWS[draw]
+    return errors[:, at], errors[:, 1 - at]
+
+
+def _stop(run, half, draw):
+    """The checkpoint at which the thesis's rule stops, by the samples that choose; and has it crossed?"""
+    if "few" not in run.arrays:
+        return run["stop_index"], run["stop_crossed"]
+    until, [at] = -1 if half else None, DRAWS[draw]
+    lines = run["test_line"].item(), run["observed_line"].item()
+    point = stopping.crossing(run["iterations"][:until], run["variance"][:until, at], *lines)
+    return point.index, point.crossed
+
+
 @statistic
-def turn(run):
+def turn(run, half=False, draw="first"):
     """The smaller of the first and the last MSE over the lowest: above 1 only if it falls, then rises."""
-    errors = run.error("monitored")
-    return min(errors[0], errors[-1]) / errors.min()
+    chosen, scored = _errors(run, half, draw)
+    return min(scored[0], scored[-1]) / scored[chosen.argmin()]
+
+
+@statistic
+def fires(run, half=False, draw="first"):
+    """1 where Var E came down to the line of the thesis's rule; 0 where it never did."""
+    return _stop(run, half, draw)[1]
+
+
+@statistic
+def gain_kept(run, half=False, draw="first"):
+    """What is left of the gain, (observed − kept)/(observed − lowest), in MSE; 0 where there is no gain.
+
+    Kept is the checkpoint of the thesis's rule, or the last where it never stops.
+    """
+    chosen, scored = _errors(run, half, draw)
+    observed = np.ravel(run.error("observed"))[0]  # a run of Firmness has more, for other ε
+    gain = observed - scored[chosen.argmin()]
+    return (observed - scored[_stop(run, half, draw)[0]]) / gain if gain > 0 else 0.0
 
 
 @statistic
@@ -254,26 +296,16 @@ def closeness(run):
 
 
 @statistic
-def gain_kept(run):
-    """What is left of the gain, (observed − kept)/(observed − lowest), in MSE; 0 where there is no gain."""
-    errors, observed = run.error("monitored"), run.error("observed")
-    gain = observed - errors.min()
-    return (observed - errors[run["stop_index"]]) / gain if gain > 0 else 0.0
+def kept_over(run, rule, other="oracle", n_iterations=np.inf):
+    """MSE at the checkpoint that a rule of ``scoring.kept`` keeps over that of another.
 
-
-@statistic
-def regret(run, rule, n_iterations=np.inf):
-    """MSE at the checkpoint that a rule of ``scoring.kept`` keeps over the lowest up to n_iterations."""
+    Args:
+        rule, other: of ``scoring.kept``; the other may be an inference in the same run, too.
+        n_iterations: forget the checkpoints after this number of updates.
+    """
     errors = run.error("monitored")
     kept = scoring.kept(run, errors, n_iterations)
-    return errors[kept[rule]] / errors[kept["oracle"]]
-
-
-@statistic
-def kept_over(run, rule, other):
-    """MSE at the checkpoint that a rule keeps over that of another inference in the same run."""
-    errors = run.error("monitored")
-    return errors[scoring.kept(run, errors)[rule]] / run.error(other)
+    return errors[kept[rule]] / (errors[kept[other]] if other in kept else run.error(other))
 
 
 # ------------------------------------------------------------------ statistics: missing neurons
@@ -347,18 +379,15 @@ def _filled(run, name, n_missing):
 
 
 @statistic
-def error_over_rivals(run):
-    """MSE of the Erasure Machine over that of each other method, all on the observed samples of a run."""
+def error_over_rivals(run, rivals):
+    """MSE of the Erasure Machine over that of others, as below, all on the observed samples of a run."""
     config = worlds.from_plain(run.config)
     [observed, _], truth = walk.samples(config), walk.truth(config)
-    methods = {
-        "pseudolikelihood": functools.partial(estimators.pseudolikelihood, ridge=0.0),
-        "mean field": estimators.mean_field,
-        "TAP": estimators.tap,
-    }
     with runs.one_thread():
-        fits = {name: method(observed) for name, method in methods.items()}
-    return {name: run.error("observed") / metrics.thesis_mse(fit.model, truth) for name, fit in fits.items()}
+        fits = {label: extensions.METHODS[name][0](observed) for name, label in rivals.items()}
+    return {
+        label: run.error("observed") / metrics.thesis_mse(fit.model, truth) for label, fit in fits.items()
+    }
 
 
 @statistic

@@ -5,12 +5,11 @@
 
 import dataclasses
 
-import numpy as np
+from scipy import stats
 
 from ising_book import claims
 from ising_book.claims import statistic
 from ising_experiments import choices
-from ising_lib import stopping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,39 +70,7 @@ def by_claim(found):
     return said
 
 
-# ------------------------------------------------------------------ statistics of a course
-
-
-@statistic
-def course(run):
-    """MSE (Eq. 23) from the samples at each checkpoint over that from the observed ones."""
-    ratios = run.error("monitored") / run.error("observed")
-    return {f"{n:,} updates": ratio for n, ratio in zip(run["iterations"], ratios, strict=True)}
-
-
-@statistic
-def last_checkpoint(run):
-    """The last of ``course``."""
-    return list(course(run).values())[-1]
-
-
-@statistic
-def sizes(run):
-    """MSE from some of the augmented samples over that from the observed ones."""
-    ratios = run.error("by_size") / run.error("observed")
-    return {f"{n:,} drawn": ratio for n, ratio in zip(run["sizes"], ratios, strict=True)}
-
-
-@statistic
-def last_step(run):
-    """The last of ``claims.more_samples``."""
-    return list(claims.more_samples(run).values())[-1]
-
-
-@statistic
-def last_joined(run):
-    """The last of ``claims.observed_added``."""
-    return list(claims.observed_added(run).values())[-1]
+# ------------------------------------------------------------------ statistics
 
 
 @statistic
@@ -111,11 +78,6 @@ def at_epsilon(run, epsilon):
     """MSE of the Erasure Machine at a fixed ε over that of pseudolikelihood, in a run of Corrected."""
     at = list(run.config["epsilons"]).index(epsilon)
     return run["linear_curve"][0, at] / run.error("pseudolikelihood")
-
-
-# ------------------------------------------------------------------ statistics of two draws
-
-DRAWS = {"first": [0], "second": [1], "both": [0, 1]}
 
 
 @statistic
@@ -129,55 +91,15 @@ def drawn(run, half=False, draw="both", epsilon=None):
         epsilon: None for the automatic one.
     """
     at = 0 if epsilon is None else 1 + list(run.config["epsilons"]).index(epsilon)
-    errors = run.error("many")[-2 if half else -1, DRAWS[draw], at]
-    return np.exp(np.log(errors).mean()) / run.error("observed")[at]
+    errors = run.error("many")[-2 if half else -1, claims.DRAWS[draw], at]
+    return stats.gmean(errors) / run.error("observed")[at]
 
 
 @statistic
 def more_drawn(run, half=False, draw="both"):
     """MSE from n_augmented samples over that from n_monitor of them, in a run of Firmness."""
-    at = -2 if half else -1
-    errors = run.error("many")[at, DRAWS[draw], 0] / run.error("few")[at, DRAWS[draw]]
-    return np.exp(np.log(errors).mean())
-
-
-@statistic
-def turn_by_other(run, half=False, draw="first"):
-    """As ``claims.turn``; the lowest error is chosen by one draw and measured by the other."""
-    chosen, scored = _draws(run, half, draw)
-    return min(scored[0], scored[-1]) / scored[chosen.argmin()]
-
-
-@statistic
-def crossed(run, half=False, draw="first"):
-    """1 where the thesis's rule finds a stopping point by one draw of the samples."""
-    return _stop(run, half, draw).crossed
-
-
-@statistic
-def kept(run, half=False, draw="first"):
-    """The share of the gain kept at the rule's point, or at the end where there is none.
-
-    The rule reads one draw, and so does who chooses the lowest error; both are measured by the other.
-    """
-    chosen, scored = _draws(run, half, draw)
-    observed = run.error("observed")[0]
-    gain = observed - scored[chosen.argmin()]
-    return (observed - scored[_stop(run, half, draw).index]) / gain if gain > 0 else 0.0
-
-
-def _draws(run, half, draw):
-    """Errors by the draw that chooses and by the other, up to half of the updates or to the end."""
-    errors = run.error("few")[: -1 if half else None]
-    at = DRAWS[draw][0]
-    return errors[:, at], errors[:, 1 - at]
-
-
-def _stop(run, half, draw):
-    until = -1 if half else None
-    lines = run["test_line"].item(), run["observed_line"].item()
-    variance = run["variance"][:until, DRAWS[draw][0]]
-    return stopping.crossing(run["iterations"][:until], variance, *lines)
+    at = -2 if half else -1, claims.DRAWS[draw]
+    return stats.gmean(run.error("many")[(*at, 0)] / run.error("few")[at])
 
 
 # ------------------------------------------------------------------ statistics of the recording
