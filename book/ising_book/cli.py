@@ -5,10 +5,13 @@ Use errors end with status 2, failures with 1, both in one sentence.
 
 import ast
 import difflib
+import hashlib
+import importlib
 import json
 import math
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -17,6 +20,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from tqdm import tqdm
+
+
+class _Later:
+    """A package whose modules are imported when they are first used, so that help and Tab answer at once."""
+
+    def __init__(self, package):
+        self.package = package
+
+    def __getattr__(self, module):
+        return importlib.import_module(f"{self.package}.{module}")
+
+
+book, experiments, lib = _Later("ising_book"), _Later("ising_experiments"), _Later("ising_lib")
 
 
 def _examples(*lines):
@@ -30,6 +47,9 @@ _START = _examples(
     "ising-book run fig08 --preset quick --html",
     "ising-book --install-completion  (once: your shell then completes commands and options by Tab)",
 )
+_Names = Annotated[list[str] | None, typer.Argument(help="notebooks, all by default")]
+_Parameters = Annotated[list[str], typer.Option("-p", metavar="NAME=VALUE", help="a parameter")]
+_Preset = Annotated[str, typer.Option(help="sizes from notebooks/presets/, e.g. quick")]
 app = typer.Typer(
     add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, epilog=_START
 )
@@ -38,11 +58,9 @@ app = typer.Typer(
 @app.command("list", epilog=_examples("ising-book list"))
 def list_notebooks():
     """List the notebooks, with their parameters."""
-    from ising_book import execute
-
-    for name in execute.names():
+    for name in book.execute.names():
         typer.echo(name)
-        for key, value in execute.parameters(name).items():
+        for key, value in book.execute.parameters(name).items():
             typer.echo(f"    {key} = {value!r}")
 
 
@@ -54,75 +72,58 @@ def list_notebooks():
 )
 def run(
     name: Annotated[str, typer.Argument(help="the notebook, e.g. fig08_inference_quality")],
-    parameter: Annotated[list[str], typer.Option("-p", metavar="NAME=VALUE", help="a parameter")] = (),
-    preset: Annotated[str, typer.Option(help="sizes from notebooks/presets/, e.g. quick")] = "",
+    parameter: _Parameters = (),
+    preset: _Preset = "",
     output: Annotated[Path | None, typer.Option("-o", help="the executed notebook [NAME.out.ipynb]")] = None,
     html: Annotated[bool, typer.Option("--html", help="also write a single page to open")] = False,
 ):
     """Run a notebook with any parameters."""
-    from ising_book import execute
-    from ising_experiments import provenance, worlds
-
     [name] = _full_names([name])
     output = _writable(output or Path(f"{name}.out.ipynb"))
     values = _values(name, preset, parameter)
     with _Clock() as clock:
-        costs = [provenance.expected_seconds(worlds.describe(config)) for config in _planned(name, values)]
+        costs = map(experiments.provenance.expected_seconds, _planned(name, values))
         missing = [seconds for stored, seconds in costs if not stored and math.isfinite(seconds)]
         clock.expect(sum(missing) / min(os.cpu_count() or 1, len(missing) or 1))
-        executed = execute.execute(name, output, values, progress=clock)
+        executed = book.execute.execute(name, output, values, progress=clock)
     typer.echo(str(output))
     if html:
         page = output.with_suffix(".html")
-        execute.write_page(executed, page)
+        book.execute.write_page(executed, page)
         typer.echo(str(page))
 
 
 @app.command(epilog=_examples("ising-book refresh", "ising-book refresh fig07 fig08"))
-def refresh(
-    names: Annotated[list[str] | None, typer.Argument(help="notebooks, all by default")] = None,
-):
+def refresh(names: _Names = None):
     """Execute notebooks at their own parameters; rewrite the .ipynb, its picture and the published runs.
 
     At the end, rewrite the pages made of all runs: their cost, and the claims.
     """
-    from ising_book import execute
-
     for name in _full_names(names):
         typer.echo(name)
-        execute.refresh(name)
-    execute.write_costs()
-    execute.write_claims()
+        book.execute.refresh(name)
+    book.execute.write_costs()
+    book.execute.write_claims()
 
 
 @app.command(epilog=_examples("ising-book plan", "ising-book plan fig08 --preset quick"))
-def plan(
-    names: Annotated[list[str] | None, typer.Argument(help="notebooks, all by default")] = None,
-    parameter: Annotated[list[str], typer.Option("-p", metavar="NAME=VALUE", help="a parameter")] = (),
-    preset: Annotated[str, typer.Option(help="sizes from notebooks/presets/, e.g. quick")] = "",
-):
+def plan(names: _Names = None, parameter: _Parameters = (), preset: _Preset = ""):
     """List the runs that notebooks need, each once: is it stored, what does it cost, which figures show it?
 
     The core-seconds of a missing run are estimated from those of the stored run that is most like it.
     """
-    from ising_experiments import provenance, worlds
-
-    planned, missing, unknown = {}, 0.0, 0
-    for name in _full_names(names):
-        configs = _planned(name, _values(name, preset, parameter))
-        planned[name] = [worlds.describe(config) for config in configs]
-    for key, (plain, figures) in provenance.by_run(planned).items():
-        known, seconds = provenance.expected_seconds(plain)
+    planned = {name: _planned(name, _values(name, preset, parameter)) for name in _full_names(names)}
+    missing, unknown = 0.0, 0
+    for key, (plain, figures) in experiments.provenance.by_run(planned).items():
+        known, seconds = experiments.provenance.expected_seconds(plain)
         able = math.isfinite(seconds)
         missing += able and not known and seconds
         unknown += not able
         state = f"stored  {seconds:8.0f} s" if known else f"missing {f'~{seconds:.0f}' if able else '?':>8} s"
         typer.echo(f"{key}  {state}  seed {plain['seed']}  {', '.join(figures)}")
     more = f", and {unknown} of unknown cost, whose like is not stored" if unknown else ""
-    typer.echo(
-        f"To compute: {_duration(missing)} of a core like the one that computed the stored runs{more}",
-        err=True,
-    )
+    core = "a core like the one that computed the stored runs"
+    typer.echo(f"To compute: {_duration(missing)} of {core}{more}", err=True)
 
 
 @app.command(
@@ -130,26 +131,22 @@ def plan(
 )
 def compute(config: Annotated[str, typer.Argument(help="a run's config as JSON")]):
     """Compute one run, unless it is stored, and put it among the published results: a job of a sweep."""
-    from ising_experiments import runs, store, worlds
-
     try:
-        wanted = worlds.from_plain(json.loads(config))
+        wanted = experiments.worlds.from_plain(json.loads(config))
     except (TypeError, ValueError) as error:
         _refuse(f"CONFIG must be a run's config as JSON: {error}")
-    runs.run(wanted)
-    typer.echo(str(store.publish(worlds.describe(wanted))))
+    experiments.runs.run(wanted)
+    typer.echo(str(experiments.store.publish(experiments.worlds.describe(wanted))))
 
 
 @app.command(epilog=_examples("ising-book results"))
 def results():
     """List the stored runs: who computed them, and what they cost."""
-    from ising_experiments import store
-
     damaged = False
-    for folder in (store.results_folder(), store.cache_folder()):
+    for folder in (experiments.store.results_folder(), experiments.store.cache_folder()):
         for path in sorted(folder.glob("*.npz")) if folder else []:
             try:
-                stored = store.read(path)
+                stored = experiments.store.read(path)
             except ValueError as error:
                 typer.echo(f"error: {error}", err=True)
                 damaged = True
@@ -163,9 +160,7 @@ def results():
 @app.command(epilog=_examples("ising-book build"))
 def build():
     """Render the book from the executed notebooks, and print the page to open."""
-    from ising_book import execute
-
-    typer.echo(f"The book: {execute.render().as_uri()}")
+    typer.echo(f"The book: {book.execute.render().as_uri()}")
 
 
 @app.command(epilog=_examples("ising-book pdf", "ising-book pdf -o book.pdf"))
@@ -173,24 +168,30 @@ def pdf(
     output: Annotated[Path, typer.Option("-o", help="the file")] = Path("inverse-ising-companion.pdf"),
 ):
     """Print the book to one PDF, by a Chromium or Chrome of this machine."""
-    from ising_book import execute, pdf
-
     _writable(output)
-    pdf.browser()  # before minutes of work
-    pdf.write(execute.rendered().parent, output)
+    book.pdf.browser()  # before minutes of work
+    book.pdf.write(book.execute.rendered().parent, output)
     typer.echo(f"The PDF: {output.resolve().as_uri()}")
+
+
+_READING = ("name", "transpose", "axis", "columns", "drop", "index")  # options of own_data.load
+_READING += ("weights", "missing", "threshold", "by", "time", "rows")
+_SIZES = 6000, 100_000  # of an augmentation: updates, and samples drawn
 
 
 @app.command(
     epilog=_examples("ising-book infer spikes.csv", "ising-book infer spikes.mat --name bint --augment")
 )
 def infer(
+    ctx: typer.Context,
     data: Annotated[Path, typer.Argument(help="samples × spins of two values: .csv, .npy, .mat, …")],
     other: Annotated[Path | None, typer.Argument(help="more samples of the same spins, to compare")] = None,
     augment: Annotated[bool, typer.Option("--augment", help="also by samples of a diffusion model")] = False,
     out: Annotated[Path | None, typer.Option(help="folder of the report [DATA_inferred]")] = None,
     name: Annotated[str | None, typer.Option(help="the array, if the file holds several")] = None,
-    transpose: Annotated[bool, typer.Option("--transpose", help="rows are spins, columns samples")] = False,
+    transpose: Annotated[
+        bool | None, typer.Option("--transpose", help="rows are spins, columns samples")
+    ] = None,
     axis: Annotated[int | None, typer.Option(help="which of 3 dimensions holds the spins: 1, 2 or 3")] = None,
     columns: Annotated[list[str] | None, typer.Option(help="use these alone: names or numbers")] = None,
     drop: Annotated[list[str] | None, typer.Option(help="leave these out: names or numbers")] = None,
@@ -202,105 +203,87 @@ def infer(
     time: Annotated[bool | None, typer.Option("--time/--no-time", help="rows are in order of time")] = None,
     rows: Annotated[int | None, typer.Option(help="use so many rows, drawn at random")] = None,
     seed: Annotated[int, typer.Option(help="of everything random")] = 0,
-    iterations: Annotated[int | None, typer.Option(help="updates of the diffusion model [6000]")] = None,
-    samples: Annotated[int | None, typer.Option(help="samples drawn from it [100000]")] = None,
+    iterations: Annotated[int, typer.Option(help="updates of the diffusion model")] = _SIZES[0],
+    samples: Annotated[int, typer.Option(help="samples drawn from it")] = _SIZES[1],
     force: Annotated[bool, typer.Option("--force", help="replace an earlier report")] = False,
 ):
     """Infer an Ising model from your own data: parameters, checks, and a page to open."""
-    from ising_book import own_data
-    from ising_lib import _checks
-
+    count, least = lib._checks.count, book.own_data.MIN_SAMPLES
     out = out or Path(f"{data.stem}_inferred")
-    options = {"name": name, "transpose": transpose, "axis": axis, "columns": columns, "drop": drop}
-    options |= {"index": index, "weights": weights, "missing": missing, "threshold": threshold, "by": by}
-    options = {option: value for option, value in options.items() if value not in (None, False, [])}
-    given = {f"--{option}": value for option, value in options.items()} | {"--seed": seed, "--out": out}
-    options |= {} if time is None else {"time": time}
-    given |= {} if time is None else {"--time" if time else "--no-time": True}
+    options = {key: ctx.params[key] for key in _READING if ctx.params[key] not in (None, (), [])}
     try:
-        _checks.count("--seed", seed, minimum=0)
-        if rows is not None:
-            options["rows"] = given["--rows"] = _checks.count("--rows", rows, minimum=own_data.MIN_SAMPLES)
+        count("--seed", seed, minimum=0)
+        count("--rows", least if rows is None else rows, minimum=least)
         with _Clock():
-            own_data.load(data, other=other, seed=seed, **options)
-        if (iterations or samples) is not None and not augment:
+            book.own_data.load(data, other=other, seed=seed, **options)
+        if not augment and (iterations, samples) != _SIZES:
             raise ValueError("--iterations and --samples belong to --augment, which is not given")
-        sizes = {"n_iterations": 6000 if iterations is None else iterations}
-        sizes["n_samples"] = 100_000 if samples is None else samples
-        _checks.count("--iterations", sizes["n_iterations"])
-        _checks.count("--samples", sizes["n_samples"], minimum=own_data.MIN_SAMPLES)
-        own_data.claim(out, force=force)
+        count("--iterations", iterations)
+        count("--samples", samples, minimum=least)
+        book.own_data.claim(out, force=force)
     except (ValueError, OSError) as error:
         _refuse(str(error))
-    if augment:
-        given |= {"--augment": True, "--iterations": sizes["n_iterations"], "--samples": sizes["n_samples"]}
+    given = options | {"seed": seed, "out": out}
+    given |= {"augment": True, "iterations": iterations, "samples": samples} if augment else {}
     command = ["ising-book", "infer", *map(str, filter(None, (data, other)))]
     for option, value in given.items():
-        several = value if isinstance(value, list) else [value]
-        command += [part for one in several for part in ([option] if one is True else [option, str(one)])]
+        for one in value if isinstance(value, list) else [value]:
+            command += [f"--no-{option}" if one is False else f"--{option}"]
+            command += [] if isinstance(one, bool) else [str(one)]
     options |= {"other": str(other.absolute())} if other else {}
-    values = {"path": str(data.absolute()), "options": options, "seed": seed, "augment": augment, **sizes}
+    values = {"path": str(data.absolute()), "options": options, "seed": seed, "augment": augment}
+    values |= {"n_iterations": iterations, "n_samples": samples}
     found = _inferred(command, out, values)
     for sentence in (*found["verdict"], *found["data"]["findings"], *found["notes"]):
         typer.echo(sentence)
-    typer.echo(f"The report: {out / own_data.PAGE}")
+    typer.echo(f"The report: {out / book.own_data.PAGE}")
+
+
+_WRITTEN = (
+    "Equal seeds give equal parameters on the same machine. Written by ising_lib {ising_lib}, commit "
+    "{commit}, {started}, in {seconds} s on {machine}; Python {python}, NumPy {numpy}, PyTorch {torch}."
+)
 
 
 def _inferred(command, out, values):
     """Execute the notebook on a reader's data, and put its report into ``out``; what run.json holds."""
-    import hashlib
-    import shlex
-
     import papermill
 
-    from ising_book import execute, own_data
-    from ising_experiments import provenance
-
-    begun, code = datetime.now(UTC), provenance.commit()
-    with own_data.aside(out) as folder:
-        executed = folder / "executed.ipynb"
+    begun, code = datetime.now(UTC), experiments.provenance.commit()
+    with book.own_data.aside(out) as folder:
+        executed, record = folder / "executed.ipynb", folder / book.own_data.RUN
+        values |= {"folder": str(folder.absolute())}
         try:
-            values["folder"] = str(folder.absolute())
             with _Clock() as clock:
-                notebook = execute.execute(execute.YOUR_DATA, executed, values, progress=clock)
+                notebook = book.execute.execute(book.execute.YOUR_DATA, executed, values, progress=clock)
         except papermill.PapermillExecutionError as error:
             raise RuntimeError(f"{error.ename}: {error.evalue}") from None
         executed.unlink()
-        found = json.loads((folder / own_data.RUN).read_bytes())
+        found = json.loads(record.read_bytes())
         files = found["data"]["files"]
         taken = (datetime.now(UTC) - begun).total_seconds()
-        made = provenance.record(code, "float64", begun, taken, taken)
-        page = execute.alone(
-            notebook,
-            f"Ising model of {' and '.join(files)}",
-            "".join(
-                f"sha256sum {shlex.quote(path)}  # {digest}\n"
-                for path, digest in zip(command[2:], files.values(), strict=False)
-            )
-            + shlex.join(command),
-            "Equal seeds give equal parameters on the same machine. Written by ising_lib {ising_lib}, commit "
-            "{commit}, {started}, in {seconds} s on {machine}; Python {python}, NumPy {numpy}, PyTorch "
-            "{torch}.".format(**made),
-        )
-        (folder / own_data.PAGE).write_text(page, encoding="utf-8")
-        found = {"made_by": own_data.MADE_BY, "command": command, **found, "provenance": made}
-        found["sha256"] = {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in folder.iterdir()
-            if path.name != own_data.RUN
-        }
-        text = json.dumps(found, indent=1, ensure_ascii=False)
-        (folder / own_data.RUN).write_text(text, encoding="utf-8")
+        made = experiments.provenance.record(code, "float64", begun, taken, taken)
+        sums = [
+            f"sha256sum {shlex.quote(path)}  # {digest}"
+            for path, digest in zip(command[2:], files.values(), strict=False)
+        ]
+        title = f"Ising model of {' and '.join(files)}"
+        repeated = "\n".join([*sums, shlex.join(command)])
+        page = book.execute.alone(notebook, title, repeated, _WRITTEN.format(**made))
+        (folder / book.own_data.PAGE).write_text(page, encoding="utf-8")
+        others = [path for path in folder.iterdir() if path != record]
+        digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in others}
+        found = {"made_by": book.own_data.MADE_BY, "command": command, **found, "provenance": made}
+        text = json.dumps(found | {"sha256": digests}, indent=1, ensure_ascii=False)
+        record.write_text(text, encoding="utf-8")
     return found
 
 
 @app.command(epilog=_examples("ising-book doctor"))
 def doctor():
     """Is this machine ready? One line for each thing, and what to do where it is not."""
-    from ising_book import doctor
-
     broken = False
-    for finding in doctor.examine():
+    for finding in book.doctor.examine():
         typer.echo(str(finding))
         broken |= finding.state == "broken"
     if broken:
@@ -315,19 +298,17 @@ def cache(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ):
     """List the runs in your cache, or delete them; published results and other files are never touched."""
-    from ising_experiments import store
-
-    files = store.cached()
+    files = experiments.store.cached()
     for path in files:
         typer.echo(f"{path.stat().st_size / 1e6:8.2f} MB  {path.name}")
     megabytes = sum(path.stat().st_size for path in files) / 1e6
-    typer.echo(f"{len(files)} files, {megabytes:.1f} MB in {store.cache_folder()}")
+    typer.echo(f"{len(files)} files, {megabytes:.1f} MB in {experiments.store.cache_folder()}")
     if not (clean and files):
         return
     if not yes:
         typer.confirm(f"Delete these {len(files)} files?", abort=True, err=True)
     try:
-        deleted, kept = store.clean()
+        deleted, kept = experiments.store.clean()
     except ValueError as error:
         _refuse(str(error))
     typer.echo(f"{len(deleted)} files deleted, {len(kept)} kept because they are in use")
@@ -337,8 +318,6 @@ class _Clock:
     """A bar of seconds, on a terminal; "expected: 40 s" on the notebook's standard error sets its end."""
 
     def __enter__(self):
-        from tqdm import tqdm
-
         self.bar = tqdm(unit=" s", disable=not sys.stderr.isatty(), leave=False)
         self.ended = threading.Event()
         threading.Thread(target=self._tick, daemon=True).start()
@@ -374,35 +353,28 @@ class _Clock:
 
 
 def _duration(seconds):
-    size, unit = next(
-        pair for pair in ((3600, "hours"), (60, "minutes"), (0, "s")) if seconds >= 1.5 * pair[0]
-    )
-    return f"{seconds / (size or 1):.{int(size == 3600)}f} {unit}"
+    if seconds >= 5400:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def _planned(name, values):
-    """The configs that a notebook needs; a refused value costs no kernel."""
-    from ising_book import execute
-
+    """The configs that a notebook needs, as plain data; a refused value costs no kernel."""
     try:
-        return execute.plan(name, values)
+        return [experiments.worlds.describe(config) for config in book.execute.plan(name, values)]
     except (ValueError, TypeError) as error:
         return _refuse(str(error))
 
 
 def _full_names(given):
     """The notebooks that are meant, all by default."""
-    from ising_book import execute
-
-    known = execute.names()
-    return [_nearest("notebook", execute.full_name(name), known) for name in given or known]
+    known = book.execute.names()
+    return [_nearest("notebook", book.execute.full_name(name), known) for name in given or known]
 
 
 def _values(name, preset, assignments):
     """The values for a notebook's parameters: the preset's, and over them those given one by one."""
-    from ising_book import execute
-
-    known, presets = execute.parameters(name), execute.presets()
+    known, presets = book.execute.parameters(name), book.execute.presets()
     chosen = presets[_nearest("preset", preset, presets)] if preset else {}
     values = {k: v for k, v in chosen.items() if k in known}
     for text in assignments:
@@ -416,12 +388,10 @@ def _values(name, preset, assignments):
 
 def _typed(key, text, default):
     """The value of ``text`` as the type of the notebook's own value: a literal, never evaluated as code."""
-    value = text
-    if not isinstance(default, str):
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            _refuse(f"{key} must be {type(default).__name__} like {default!r}, got {text!r}")
+    try:
+        value = text if isinstance(default, str) else ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        value = None
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     elements = value if isinstance(value, list) and default else []

@@ -11,7 +11,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from ising_book import cli, doctor, execute
+from ising_book import cli, doctor, execute, own_data
 from ising_experiments import runs, store, worlds
 from tests.bad_calls import PLAIN, SPINS, says
 from tests.test_bad_places import FULL, LOOPBACK, cut, home, no_browser, no_network, stored, tree  # noqa: F401
@@ -319,6 +319,13 @@ def test_the_bar_moves_at_once_and_ends_where_the_notebook_expects(monkeypatch):
         clock.ended.wait(3)
         assert 1 <= clock.bar.n <= 3
     assert "About 40 s on this machine.\n" in terminal.getvalue()
+
+
+def test_a_threshold_of_zero_and_an_order_denied_are_options_too(home, monkeypatch):  # noqa: F811
+    seen = {}
+    monkeypatch.setattr(own_data, "load", lambda _, **options: seen.update(options) or refuse_all())
+    run("infer", "data.csv", "--threshold", "0", "--no-time", "--columns", "a,b")
+    assert seen == {"other": None, "seed": 0, "threshold": 0.0, "time": False, "columns": ["a,b"]}
 
 
 # --------------------------------------------------------------------------------------------------- help
