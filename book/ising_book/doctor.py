@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOM = 1e9  # bytes on the disk of the cache
-_KERNEL_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def browser():
 
 def kernel():
     """A Jupyter kernel starts, is reached over the loopback, and computes: notebooks need it."""
-    from jupyter_client import KernelManager
+    from jupyter_client.manager import run_kernel
 
     from ising_book.execute import require_loopback
 
@@ -161,19 +160,11 @@ def kernel():
         require_loopback()
     except RuntimeError as error:
         return Finding("Jupyter kernel", "broken", str(error))
-    manager = KernelManager()
     try:
-        manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        client = manager.blocking_client()
-        client.start_channels()
-        client.wait_for_ready(timeout=_KERNEL_SECONDS)
-        reply = client.execute_interactive("6 * 7", timeout=_KERNEL_SECONDS, output_hook=lambda _: None)
-        client.stop_channels()
+        with run_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+            reply = client.execute_interactive("6 * 7", timeout=60, output_hook=lambda _: None)
     except Exception as error:  # zmq, the kernel's death, a time-out: whatever it is, no notebook will run
         advice = "install ipykernel, and allow connections to 127.0.0.1"
         return Finding("Jupyter kernel", "broken", f"does not start ({error})", advice)
-    finally:
-        if manager.has_kernel:
-            manager.shutdown_kernel(now=True)
     state = "fine" if reply["content"]["status"] == "ok" else "broken"
     return Finding("Jupyter kernel", state, f"starts and answers, {sys.executable}")

@@ -8,6 +8,7 @@ import base64
 import csv as tables
 import html
 import io
+import itertools
 import json
 import re
 from pathlib import Path
@@ -91,14 +92,11 @@ def csv(name, columns):
         name: of the file, without its ending.
         columns: {header: values}; shorter ones are filled up with empty cells.
     """
-    columns = {header: np.ravel(values).tolist() for header, values in columns.items()}
-    length = max(map(len, columns.values()))
     text = io.StringIO()
     writer = tables.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(
-        zip(*(values + [""] * (length - len(values)) for values in columns.values()), strict=True)
-    )
+    values = (np.ravel(some).tolist() for some in columns.values())
+    writer.writerows(itertools.zip_longest(*values, fillvalue=""))
     content = base64.b64encode(text.getvalue().encode()).decode()
     link = f'<a download="{name}.csv" href="data:text/csv;base64,{content}">{name}.csv</a>'
     return HTML(f"The numbers of the figure: {link}")
