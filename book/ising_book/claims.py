@@ -9,7 +9,9 @@ import dataclasses
 import functools
 import itertools
 import string
+from pathlib import Path
 
+import jinja2
 import numpy as np
 from scipy import stats
 
@@ -427,25 +429,6 @@ def verdicts(entry, found):
     return rows, together(deciding)
 
 
-def summary(entries, found, firm=None):
-    """The table of all claims, one line each, as Markdown; with what ``firm`` says of some, a column."""
-    more = bool(firm)
-    lines = ["| | claim | verdict |" + " under other choices |" * more, "|---" * (3 + more) + "|"]
-    for entry, several in zip(entries, found, strict=True):
-        number = entry["claim"]
-        line = f"| {number} | [{entry['title']}](#claim-{number}) | {_said(entry, several)} |"
-        lines.append(line + (f" {firm.get(str(number), '–')} |" if firm else ""))
-    return "\n".join(lines)
-
-
-def _said(entry, found):
-    verdict = verdicts(entry, found)[1]
-    waiting = sum(isinstance(values, str) for values in found)
-    if verdict is None:
-        return "not measured yet"
-    return f"**{verdict}**" + (f", so far: {waiting} of {len(found)} rows wait" if waiting else "")
-
-
 def badges(entries, found):
     """{number of a claim: its title, whose it is, and the verdict}: what the pages' badges show."""
     return {
@@ -458,8 +441,8 @@ def badges(entries, found):
     }
 
 
-def section(entry, found):
-    """One claim as Markdown: what the thesis says, or we; its rows, how to read them, and all values.
+def shown(entry, found):
+    """One claim with what the page says of it: ``said``, its verdict, and the same of each of its rows.
 
     Args:
         entry: of ``claims.yaml``.
@@ -468,57 +451,34 @@ def section(entry, found):
     Raises:
         ValueError: ``claims.yaml`` has no sentence for a verdict that came out.
     """
-    number = entry["claim"]
-    table, readings, details = [], [], []
-    for letter, row, values, verdict in zip(
-        string.ascii_lowercase, entry["rows"], found, verdicts(entry, found)[0], strict=False
-    ):
-        name, digits = f"{number}{letter}", row.get("digits", 2)
-        start = f"| {name}{', check' if 'check' in row else ''} | {row['measured']}"
-        short = _short(row["figure"])
-        if verdict is None:
-            table.append(f"{start} | {short} | not measured yet: {values} | {row['rule']} | | |")
-            continue
-        if verdict not in row["reading"] and verdict != "undetermined":
-            raise ValueError(f"claim {number}, {row['measured']!r}: the reading lacks {verdict!r}")
-        link = f"[{short}](../notebooks/{row['figure']}.ipynb)"
-        pooled, single = effects(values, row["rule"])
-        cells = _interval(pooled, digits), _signs(row["rule"]), _settings(single, row["rule"]), verdict
-        table.append(f"{start} | {link} | {' | '.join(cells)} |")
-        waits = f"The interval, {_interval(pooled, digits)}, leaves it open: more repetitions would decide."
-        readings.append(f"- **{name}.** {row['reading'].get(verdict, waits)}")
-        if len(values) > 1:
-            heading = f"**{name}.** {row['measured']}; rule: {_signs(row['rule'])}"
-            details += ["", heading, "", *_every(values, row["rule"], digits)]
-    lines = [
-        f"(claim-{number})=",
-        f"### {number}. {entry['title']}",
-        "",
-        entry.get("thesis") or entry["ours"],
-        "",
-        f"Verdict: {_said(entry, found)}.",
-        "",
-        ":::{div} full-width",  # the table needs the margin, too
-        "| row | measured | runs of | effect (95% interval) | rule | settings | verdict |",
-        "|---" * 7 + "|",
-        *table,
-        ":::",
+    by_row, verdict = verdicts(entry, found)
+    waiting = sum(isinstance(values, str) for values in found)
+    said = f"**{verdict}**" if verdict else "not measured yet"
+    said += f", so far: {waiting} of {len(found)} rows wait" if verdict and waiting else ""
+    names = (f"{entry['claim']}{letter}" for letter in string.ascii_lowercase)
+    rows = zip(names, entry["rows"], found, by_row, strict=False)
+    return entry | {"said": said, "rows": [_row_shown(*row) for row in rows]}
+
+
+def _row_shown(name, row, values, verdict):
+    figure, rule, digits = row["figure"], row["rule"], row.get("digits", 2)
+    kind = {"fig": "Figure", "ext": "Extension"}.get(figure[:3])  # or a page that has no number
+    short = f"{kind} {int(figure[3:5])}" if kind else figure.capitalize()
+    row = row | {"name": name, "short": short, "rule": rule.replace("-", "−"), "verdict": verdict}
+    if verdict is None:
+        return row | {"waits": values}
+    if verdict not in row["reading"] and verdict != "undetermined":
+        raise ValueError(f"claim {name[:-1]}, {row['measured']!r}: the reading lacks {verdict!r}")
+    pooled, single = effects(values, rule)
+    signs, effect = [one.on(rule) for one in single.values()], _interval(pooled, digits)
+    counted = f"{signs.count(1)} fulfil, {signs.count(-1)} violate, of {len(signs)}" if signs[1:] else "–"
+    waits = f"The interval, {effect}, leaves it open: more repetitions would decide."
+    settings = [
+        (setting or "all", ", ".join(style.number(value, digits) for value in some), _interval(one, digits))
+        for (setting, some), one in zip(values.items(), single.values(), strict=True)
     ]
-    if readings:
-        lines += ["", *readings]
-    if details:
-        lines += ["", ":::{dropdown} Every setting, seed by seed", *details[1:], ":::"]
-    return "\n".join(lines)
-
-
-def _short(figure):
-    """ "Figure 8" for fig08_inference_quality, "Extension 1" for ext01_rivals, "Firmness" for firmness."""
-    kind = {"fig": "Figure", "ext": "Extension"}.get(figure[:3])
-    return f"{kind} {int(figure[3:5])}" if kind else figure.capitalize()
-
-
-def _signs(text):
-    return text.replace("-", "−")
+    said = row["reading"].get(verdict, waits)
+    return row | {"effect": effect, "counted": counted, "said": said, "settings": settings}
 
 
 def _interval(one, digits):
@@ -528,38 +488,18 @@ def _interval(one, digits):
     return f"{mean}{ends}, n = {one.count}"
 
 
-def _settings(single, rule):
-    """At how many of several settings the interval fulfils or violates the rule."""
-    if len(single) == 1:
-        return "–"
-    signs = [one.on(rule) for one in single.values()]
-    return f"{signs.count(1)} fulfil, {signs.count(-1)} violate, of {len(signs)}"
-
-
-def _every(values, rule, digits):
-    """A table of all values."""
-    lines = ["| setting | by seed | effect (interval for all settings at once) |", "|---|---|---|"]
-    single = effects(values, rule)[1]
-    for setting, some in values.items():
-        listed = ", ".join(style.number(value, digits) for value in some)
-        lines.append(f"| {setting or 'all'} | {listed} | {_interval(single[setting], digits)} |")
-    return lines
-
-
-_TABLES = {"thesis": "## What the thesis claims", "ours": "## What we claim beyond it"}
-
-
 def block(entries, found, firm):
-    """A summary of the thesis's claims and one of ours, and all sections: what stands between the marks.
+    """What stands between the marks of the page, by ``claims.md.j2``: two tables, and claim after claim.
 
     Args:
         entries, found: of all claims, from ``claims.yaml`` and ``findings``.
-        firm: {number of a claim: what other choices say of it}, from ``firmness.by_claim``.
+        firm: {number of a claim of the thesis: what other choices say of it}, from ``firmness.by_claim``.
     """
-    pairs = list(zip(entries, found, strict=True))
-    parts = []
-    for whose, heading in _TABLES.items():
-        some = [pair for pair in pairs if whose in pair[0]]
-        others = firm if whose == "thesis" else None
-        parts += [heading, summary(*zip(*some, strict=True), others)] if some else []
-    return "\n\n".join([*parts, "## The claims, one by one", *(section(*pair) for pair in pairs)])
+    claims = [shown(*pair) for pair in zip(entries, found, strict=True)]
+    tables = [
+        ("What the thesis claims", [one for one in claims if "thesis" in one], firm),
+        ("What we claim beyond it", [one for one in claims if "ours" in one], None),
+    ]
+    text = Path(__file__).with_name("claims.md.j2").read_text()
+    page = jinja2.Template(text, trim_blocks=True, lstrip_blocks=True)
+    return page.render(tables=[table for table in tables if table[1]], claims=claims).strip()

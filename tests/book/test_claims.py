@@ -57,9 +57,10 @@ def test_the_page_is_what_the_runs_say(entry, figures, firm, request):
         request.getfixturevalue("recording")
     found = claims.findings(entry, figures)
     head, written = sections(execute.claims_on_page(PAGE)[1])
-    assert written[str(entry["claim"])] == claims.section(entry, found)
-    summary = claims.summary([entry], [found], firm if "thesis" in entry else None)
-    assert summary.splitlines()[-1] in head.splitlines()
+    above, made = sections(claims.block([entry], [found], firm))
+    assert {number: written[number] for number in made} == made
+    [line] = [line for line in above.splitlines() if "](#claim-" in line]
+    assert line in head.splitlines()
     badges = json.loads((ROOT / "book" / "verdicts.json").read_text())
     assert badges[str(entry["claim"])] == claims.badges([entry], [found])[str(entry["claim"])]
 
@@ -156,13 +157,13 @@ def test_a_broken_number_changes_the_verdict(figures):
     values = claims.measure(row, runs, parameters)
     assert values[""][0] == pytest.approx(1.5**2)
     assert claims.verdicts(entry, [values]) == (["undetermined"], "undetermined")
-    assert "leaves it open" in claims.section(entry, [values])
+    assert "leaves it open" in claims.block([entry], [values], {})
 
 
 def test_a_verdict_without_its_sentence_is_an_error():
     entry = {**ENTRIES[0], "rows": [{**ENTRIES[0]["rows"][0], "reading": {"does not hold": "No."}}]}
     with pytest.raises(ValueError, match="claim 1, 'MSE, augmented / observed': the reading lacks 'holds'"):
-        claims.section(entry, [{"": np.array([0.5, 0.51, 0.52])}])
+        claims.shown(entry, [{"": np.array([0.5, 0.51, 0.52])}])
 
 
 # ------------------------------------------------------------------ effects and verdicts
@@ -249,10 +250,10 @@ def test_a_row_waits_for_its_notebook_and_its_runs(monkeypatch, tmp_path):
     unstored = claims.findings(entry, {row["figure"]: ([worlds.Augmentation(n_spins=3)], {})})
     assert absent == [f"not all runs of `{row['figure']}` are stored"]
     assert unstored == [f"not all runs of `{row['figure']}` are stored"]
-    text = claims.section(entry, absent)
+    text = claims.block([entry], [absent], {})
     assert absent[0] in text
     assert "Verdict: not measured yet." in text
-    assert claims.summary([entry], [absent]).endswith("| not measured yet |")
+    assert "| not measured yet |\n" in text
 
 
 # ------------------------------------------------------------------ statistics of made-up runs
