@@ -157,7 +157,7 @@ def test_a_broken_number_changes_the_verdict(figures):
     values = claims.measure(row, runs, parameters)
     assert values[""][0] == pytest.approx(1.5**2)
     assert claims.verdicts(entry, [values]) == (["undetermined"], "undetermined")
-    assert "leaves it open" in claims.block([entry], [values], {})
+    assert "leaves it open" in claims.block([entry], [[values]], {})
 
 
 def test_a_verdict_without_its_sentence_is_an_error():
