@@ -21,6 +21,7 @@ import nbconvert
 import nbformat
 import papermill
 import yaml
+from nbconvert import preprocessors
 
 from ising_book import claims, firmness
 from ising_experiments import provenance, runs, store, worlds
@@ -62,12 +63,10 @@ def source(name):
     """The notebook that NAME.py describes, without outputs; its cells' names never change."""
     _checks.choice("name", name, [*names(), YOUR_DATA])
     notebook = jupytext.read(FOLDER / f"{name}.py", fmt="py:percent")
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number:02d}"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.metadata = nbformat.from_dict({"kernelspec": kernel})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    return notebook
+    return stable(notebook)
 
 
 def parameters(name):
@@ -94,13 +93,13 @@ def plan(name, values=None):
     return runs.needed(namespace.get("configs", []))
 
 
-def execute(name, output, values=None, *, progress=True):
+def execute(name, output, values=None, *, progress=None):
     """Run a notebook, write the executed one, and return it; nothing is written when a cell fails.
 
     Args:
         name, output: of the notebook, e.g. "fig08_inference_quality"; path of the executed one.
         values: parameters other than the notebook's own.
-        progress: show papermill's bar; or a file that gets what the notebook writes to standard error.
+        progress: a file that gets what the notebook writes to standard error, in place of papermill's bar.
     """
     output = Path(output)
     if output.is_dir():
@@ -110,8 +109,7 @@ def execute(name, output, values=None, *, progress=True):
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".run-") as folder:
         plain, executed = (str(Path(folder) / file) for file in ("in.ipynb", "out.ipynb"))
         nbformat.write(source(name), plain)
-        messages = {"progress_bar": progress} if isinstance(progress, bool) else {"stderr_file": progress}
-        messages = {"progress_bar": False, "extra_arguments": _QUIET} | messages
+        messages = {"stderr_file": progress, "progress_bar": progress is None, "extra_arguments": _QUIET}
         papermill.execute_notebook(plain, executed, values, cwd=str(FOLDER), **messages)
         notebook = stable(nbformat.read(executed, as_version=4))
         nbformat.write(notebook, plain)
@@ -140,19 +138,10 @@ def stable(notebook):
         for key in ("papermill", "execution", "ExecuteTime"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
-            cell.outputs = _joined(out for out in cell.outputs if out.get("name") != "stderr")
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            # a progress bar between two pieces of text leaves no seam
+            preprocessors.CoalesceStreamsPreprocessor().preprocess_cell(cell, {}, number)
     return notebook
-
-
-def _joined(outputs):
-    """Outputs with neighbouring pieces of text joined: a progress bar between them leaves no seam."""
-    joined = []
-    for out in outputs:
-        if joined and out.output_type == joined[-1].output_type == "stream" and out.name == joined[-1].name:
-            joined[-1].text += out.text
-        else:
-            joined.append(out)
-    return joined
 
 
 def write_page(notebook, path):

@@ -277,7 +277,7 @@ def test_stable_removes_what_changes_and_nothing_else():
 def test_two_executions_give_the_same_bytes(small, tmp_path):
     """Also from another folder of another name, and nothing but the notebook is left there."""
     outputs = [tmp_path / "a" / "out.ipynb", tmp_path / "b" / "deeper" / "other.ipynb"]
-    returned = [execute.execute(small, output, {"seeds": [7]}, progress=False) for output in outputs]
+    returned = [execute.execute(small, output, {"seeds": [7]}) for output in outputs]
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
     assert list(outputs[0].parent.iterdir()) == [outputs[0]]
     notebook = nbformat.read(outputs[0], as_version=4)
@@ -288,7 +288,7 @@ def test_two_executions_give_the_same_bytes(small, tmp_path):
 @pytest.mark.slow
 def test_a_failing_notebook_leaves_no_output(small, tmp_path):
     with pytest.raises(papermill.PapermillExecutionError, match="n_spins must be positive"):
-        execute.execute(small, tmp_path / "out" / "out.ipynb", {"n_spins": -1}, progress=False)
+        execute.execute(small, tmp_path / "out" / "out.ipynb", {"n_spins": -1})
     assert list((tmp_path / "out").iterdir()) == []
 
 
