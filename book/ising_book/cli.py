@@ -146,13 +146,12 @@ def results():
     for folder in (experiments.store.results_folder(), experiments.store.cache_folder()):
         for path in sorted(folder.glob("*.npz")) if folder else []:
             try:
-                stored = experiments.store.read(path)
+                run = experiments.store.read(path)
+                made = f"{run.core_seconds:.0f} s  commit {run.provenance['commit']}"
+                typer.echo(f"{path}  seed {run.config['seed']}  {made}")
             except ValueError as error:
                 typer.echo(f"error: {error}", err=True)
                 damaged = True
-                continue
-            cost, commit = stored.core_seconds, stored.provenance["commit"]
-            typer.echo(f"{path}  seed {stored.config['seed']}  {cost:.0f} s  commit {commit}")
     if damaged:
         raise typer.Exit(1)
 
