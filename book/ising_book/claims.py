@@ -98,9 +98,8 @@ class Effect:
     def on(self, rule):
         """+1 where the whole interval fulfils the rule, −1 where none of it does, else 0."""
         sign, limit = _parsed(rule)
-        if sign == "<":
-            return (self.high < limit) - (self.low > limit)
-        return (self.low > limit) - (self.high < limit)
+        above = (self.low > limit) - (self.high < limit)
+        return above if sign == ">" else -above
 
 
 def effect(values, *, ratio=False, level=LEVEL):
