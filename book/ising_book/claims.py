@@ -2,7 +2,7 @@
 
 ``book/claims.yaml`` holds the claims.  Each of their rows names a figure, whose notebook says which runs; a
 statistic, one of the functions below, which makes numbers of one run; and a rule, e.g. "< 1".  Nothing is
-trained here: runs that are not stored leave a row unmeasured.
+trained here: runs that are not stored leave a row unmeasured.  The form of the page is ``claims.md.j2``.
 """
 
 import dataclasses

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+from collections import Counter
 
 from scipy import stats
 
@@ -61,12 +62,11 @@ def cells(rows, figures):
 
 
 def by_claim(found):
-    """{claim: "5 of 7 fulfil, 1 violates"}: the column of the claims page."""
+    """{claim: "5 fulfil, 1 violate, 1 open"}: the column of the claims page."""
     said = {}
     for claim in dict.fromkeys(cell.claim for cell in found):
-        signs = [cell.sign for cell in found if cell.claim == claim and cell.effect]
-        counts = {sign: signs.count(sign) for sign in ("fulfils", "violates", "open")}
-        said[claim] = f"{counts['fulfils']} fulfil, {counts['violates']} violate, {counts['open']} open"
+        signs = Counter(cell.sign for cell in found if cell.claim == claim)
+        said[claim] = f"{signs['fulfils']} fulfil, {signs['violates']} violate, {signs['open']} open"
     return said
 
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from ising_book import cli, doctor, execute, own_data
+from ising_book import cli, doctor, execute
 from ising_experiments import runs, store, worlds
 from tests.bad_calls import PLAIN, SPINS, says
 from tests.test_bad_places import FULL, LOOPBACK, cut, home, no_browser, no_network, stored, tree  # noqa: F401
@@ -101,6 +101,7 @@ infer data.csv --seed -1                     error: --seed must be at least 0, g
 infer data.csv --name a                      error: --name must be left out for a .csv file, …, got 'a'
 infer data.csv --transpose                   error: DATA must have at least 20 samples, got 4 rows; …
 infer short.csv                              error: DATA must have at least 20 samples, got 2 rows
+infer counts.csv --threshold 0               error: DATA must have at least 2 columns that vary, got 0
 doctor now                                   …Got unexpected extra argument(s) (now)…
 cache --everything                           …No such option: --everything…
 """
@@ -147,6 +148,7 @@ def test_command_is_refused_and_writes_nothing(home, monkeypatch, capsys, row): 
         arguments, said = arguments.replace(short, long), said.replace(short, long)
     (home / "data.csv").write_text(CSV)
     (home / "short.csv").write_text("0,1\n1,0\n")
+    (home / "counts.csv").write_text("0,2\n" * 30)
     monkeypatch.setattr("os.system", lambda command: pytest.fail(f"evaluated {command!r}"))
     for change in machine:
         change(monkeypatch)
@@ -319,13 +321,6 @@ def test_the_bar_moves_at_once_and_ends_where_the_notebook_expects(monkeypatch):
         clock.ended.wait(3)
         assert 1 <= clock.bar.n <= 3
     assert "About 40 s on this machine.\n" in terminal.getvalue()
-
-
-def test_a_threshold_of_zero_and_an_order_denied_are_options_too(home, monkeypatch):  # noqa: F811
-    seen = {}
-    monkeypatch.setattr(own_data, "load", lambda _, **options: seen.update(options) or refuse_all())
-    run("infer", "data.csv", "--threshold", "0", "--no-time", "--columns", "a,b")
-    assert seen == {"other": None, "seed": 0, "threshold": 0.0, "time": False, "columns": ["a,b"]}
 
 
 # --------------------------------------------------------------------------------------------------- help
