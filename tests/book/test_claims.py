@@ -59,8 +59,7 @@ def test_the_page_is_what_the_runs_say(entry, figures, firm, request):
     head, written = sections(execute.claims_on_page(PAGE)[1])
     above, made = sections(claims.block([entry], [found], firm))
     assert {number: written[number] for number in made} == made
-    [line] = [line for line in above.splitlines() if "](#claim-" in line]
-    assert line in head.splitlines()
+    assert set(above.splitlines()) <= set(head.splitlines())
     badges = json.loads((ROOT / "book" / "verdicts.json").read_text())
     assert badges[str(entry["claim"])] == claims.badges([entry], [found])[str(entry["claim"])]
 
@@ -276,13 +275,12 @@ ERRORS = {  # of fields 2 and 1/2 against couplings 1/2 and 2; of two inferences
     "augmented": np.array([1.0, 1.0, 2.0]),
     **{name: with_errors(error) for name, error in (("tap", 3.0), ("linear", 6.0))},
     **{"bound": np.array(1.5), "sizes": np.array([100, 300, 1000])},
-    **{"by_size": with_errors([4, 2, 3]), "by_size_with_observed": with_errors([2, 2, 1])},
+    "by_size": with_errors([4, 2, 3]),
     **{"monitored": with_errors([5, 3, 7]), "stop_index": np.array(1)},
     **{"test_loss": np.array([3.0, 1.0, 2.0]), "variance": np.array([8.0, 9.0, 2.0])},
     **{"distances": np.array([[1.0, 0, 0], [0.5, 0.5, 0]]), "test_distances": np.array([0, 0, 1.0])},
     **{"stop_crossed": np.array(True), "train_seconds": 3.0, "sample_seconds": 4.0},
 }
-ADDED = {"100 augmented": 0.5, "300 augmented": 1, "1,000 augmented": 1 / 3}
 
 
 @pytest.mark.parametrize(
@@ -294,7 +292,7 @@ ADDED = {"100 augmented": 0.5, "300 augmented": 1, "1,000 augmented": 1 / 3}
         ("error_ratio", {"one": "tap", "other": "linear"}, {}, 0.5),
         ("over_bound", {"name": "tap"}, {}, 2),
         ("more_samples", {}, {}, {"100 → 300": 0.5, "300 → 1,000": 1.5}),
-        ("error_ratio", {"one": "by_size_with_observed", "other": "by_size"}, {}, ADDED),
+        ("error_ratio", {"one": "by_size"}, {}, {"100 drawn": 1.6, "300 drawn": 0.8, "1,000 drawn": 1.2}),
         ("redrawn", {}, {}, 0.5),  # equal numbers of samples, from the checkpoint that is kept
         ("loss_rise", {}, {}, 2),
         ("variance_fall", {}, {}, 0.25),
