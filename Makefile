@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 QUICK := _build/quick
+# one file's tests in one process: what they share is made once
+PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 # commas would split the arguments of $(call …), so what holds some has a name
@@ -43,11 +45,11 @@ test check mutants: export OMP_NUM_THREADS := 1 # processes side by side: more t
 
 check: .venv/installed ## for every day: lint and the fast tests
 	$(call step,lint,$(LINT))
-	$(call step,fast tests,$(BIN)/pytest -n 2 -m "not slow")
+	$(call step,fast tests,$(PYTEST) -m "not slow")
 
 test: .venv/installed ## pytest, nbval and papermill on every notebook, every page of the book in a browser
 	$(call step,lint,$(LINT))
-	$(call step,tests,$(BIN)/pytest -n 2)
+	$(call step,tests,$(PYTEST))
 	$(call step,nbval: every notebook gives the outputs it shows,\
 	  $(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg -p no:cacheprovider $(NOTEBOOKS))

@@ -1,5 +1,6 @@
 """What torch is asked for in one place: random streams, the precision, the device."""
 
+import functools
 import logging
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from ising_lib import _checks
 
 log = logging.getLogger("ising_lib")
+_warn_once = functools.cache(log.warning)
 
 
 def torch_generator(rng, device="cpu"):
@@ -23,9 +25,8 @@ def resolve_precision(precision, device="cpu", denoiser=None):
     kind = _checks.choice("device", str(device).partition(":")[0], here)
     if getattr(denoiser, "needs_float32", False):
         if precision == "bfloat16":
-            raise ValueError(
-                f"precision must be float32 or auto for a {type(denoiser).__name__}, got bfloat16"
-            )
+            kind = type(denoiser).__name__
+            raise ValueError(f"precision must be float32 or auto for a {kind}, got bfloat16")
         return "float32"
     if precision != "auto":
         return precision
@@ -33,5 +34,5 @@ def resolve_precision(precision, device="cpu", denoiser=None):
         kind == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     )
     if not supported:
-        log.warning("no bfloat16 units on this %s: computing in float32, about twice as slow", device)
+        _warn_once("no bfloat16 units on this %s: computing in float32, about twice as slow", device)
     return "bfloat16" if supported else "float32"

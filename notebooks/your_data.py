@@ -28,13 +28,13 @@ import pandas as pd
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from ising_book import own_data, style
 from ising_book.reading import list_of
 from ising_experiments import scoring
-from ising_experiments.runs import one_thread
 from ising_experiments.worlds import stream
-from ising_lib import boltzmann, ddpm, denoisers, erasure, estimators, exact, imputation, sampling
+from ising_lib import boltzmann, erasure, estimators, exact, imputation, sampling
 from ising_lib.ising import IsingModel
 
 data = own_data.load(path, seed=seed, **options)
@@ -96,6 +96,10 @@ MAX_MATCHED = 100  # spins: minutes; Boltzmann learning costs M⁴
 _N_DRAWN = 20_480
 _MISFIT = 1.5  # 1 for the true model, less for one that follows the noise
 ML, PLM = "maximum likelihood", "ridge PLM"
+_NO_EPSILON = (
+    "The Erasure Machine finds no ε of its own here, as happens with very few spins, and takes the edge of its "
+    "search: judge its model by the checks."
+)
 
 
 def complete(spins, *, rng, n_copies=5, n_rounds=4):
@@ -162,11 +166,15 @@ def draw(model, rng):
 
 def generated(spins, n_iterations, n_samples, rng):
     """Samples of a diffusion model that is trained on (N, M) spins: the unrolled mean-field denoiser."""
-    schedule = ddpm.NoiseSchedule.linear()
-    denoiser = denoisers.MeanField(spins.shape[1], schedule.n_steps, rng=rng)
-    for _ in ddpm.train(denoiser, schedule, spins, n_iterations=n_iterations, rng=rng):
-        pass
-    return ddpm.to_spins(ddpm.sample(denoiser, schedule, n_samples, rng=rng))
+    from ising_experiments.runs import one_thread  # PyTorch takes seconds to load, and few pages need it
+    from ising_lib import ddpm, denoisers
+
+    with one_thread():
+        schedule = ddpm.NoiseSchedule.linear()
+        denoiser = denoisers.MeanField(spins.shape[1], schedule.n_steps, rng=rng)
+        for _ in ddpm.train(denoiser, schedule, spins, n_iterations=n_iterations, rng=rng):
+            pass
+        return ddpm.to_spins(ddpm.sample(denoiser, schedule, n_samples, rng=rng))
 
 
 def fit_all(spins, seed, notes, augment=(), start=None, most=MAX_MATCHED):
@@ -308,7 +316,7 @@ def differences(spins, second, rng, size=1, n_permutations=199):
 
 # %% tags=["functions"]
 def expected_seconds(data, seed, augment):
-    """About how long the page takes on this machine: each part timed on few samples, or on few steps."""
+    """About how long the page takes on this machine: each part timed on few samples, or for few steps."""
 
     def timed(call, *arguments, **options):
         start = time.perf_counter()
@@ -317,14 +325,13 @@ def expected_seconds(data, seed, augment):
         return time.perf_counter() - start
 
     (n_samples, n_spins), rng = data.spins.shape, stream(seed, "expected")
-    few = data.spins[rng.permutation(n_samples)[:400], :60]
-    few = few[:, [min((column > 0).sum(), (column < 0).sum()) > 2 for column in few.T]]
-    if few.shape[1] < 2:
-        return 0.0
+    few = data.spins[rng.permutation(n_samples)[:1600], :60]
+    few[:3], few[3:6] = 1, -1  # every column varies
     full, start = np.where(few, few, 1), IsingModel(np.zeros(n_spins), np.zeros((n_spins, n_spins)))
-    scale, once = n_samples / len(few) * (n_spins / few.shape[1]) ** 3, 0.0
-    timed(fit_all, few, seed, [], most=0)  # compiles
-    twice = scale * timed(fit_all, few, seed, [], most=0)
+    wider, once, fewer = (n_spins / few.shape[1]) ** 3, 0.0, min(len(few), 400)
+    timed(fit_all, few[:fewer], seed, [], most=0)  # compiles
+    short, long = (timed(fit_all, few[:n], seed, [], most=0) for n in (fewer, len(few)))
+    twice = wider * (short + (n_samples - fewer) * max(long - short, 0.0) / max(len(few) - fewer, 1))
     if n_spins <= exact.MAX_SPINS:
         steps = estimators.maximum_likelihood(full[:, :10], 0.01).n_iterations
         exact.moments(start)  # compiles
@@ -338,15 +345,17 @@ def expected_seconds(data, seed, augment):
             n_spins / few.shape[1] * (augment[0] * (longer - one) / 50 + augment[1] * (more - one) / 1000)
         )
     if data.groups:
-        once = 100 * scale * timed(differences, full, np.arange(len(few)) % 2 > 0, rng, n_permutations=1)
+        halves = np.arange(len(few)) % 2 > 0
+        once = 100 * wider * n_samples / len(few) * timed(differences, full, halves, rng, n_permutations=1)
     return 2 * twice + once
 
 
 # %%
-with one_thread():
+with threadpool_limits(1):
     sizes = (n_iterations, n_samples) if augment else ()
     print(f"expected: {expected_seconds(data, seed, sizes):.0f} s", file=sys.stderr)
     models, ridges, filled, added = fit_all(data.spins, seed, notes, sizes)
+    notes = [_NO_EPSILON if note.startswith("epsilon=") else note for note in notes]
     drawn = {}
     for name, model in models.items():
         n_before, drawn[name] = len(notes), draw(model, stream(seed, f"draw {name}"))
@@ -462,7 +471,7 @@ training, test, kept = hold_out(data.spins, stream(seed, "held out"), notes, dat
 logging.getLogger("ising_lib").removeHandler(warnings)  # what the second fits say, the first have said
 checks = {name: {} for name in models}
 if test is not None:
-    with one_thread():
+    with threadpool_limits(1):
         start = models.get(ML) if kept.all() else None
         checked = fit_all(training, seed, [], sizes, start)[0]
     checked["independent spins"] = independent(training)
@@ -481,7 +490,7 @@ def compared(data, filled, rng):
     able = np.flatnonzero(np.min(counts, axis=0) >= own_data.RARE)
     if len(able) < 2:
         return None, ["No comparison of the groups: too few columns vary in both."]
-    with one_thread():  # of the completed copies, one, drawn from the model of both groups together
+    with threadpool_limits(1):  # of the completed copies, one, drawn from the model of both groups together
         first, then, error, p = differences(filled[: len(second), able], second, rng, data.block)
     labels, half = np.array(data.names, dtype=object)[able], 1.96 * np.sqrt(data.tau) * error
     found = pd.DataFrame(labels[np.array(np.triu_indices(len(able), 1))].T, columns=["spin", "other_spin"])

@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: seeded randomness, one thread each, the retina recording."""
 
+import collections
 import os
 import sys
 import zlib
@@ -8,6 +9,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: tests run side by
 
 import numpy as np
 import pytest
+
+
+def pytest_collection_modifyitems(items):
+    """Files with many slow tests come first: the last to end are then short, whoever takes which."""
+    slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 Not collected by default: ``make test`` names this file, after the other tests.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 
-import nbformat
+import papermill
 import pytest
 
 from ising_book import execute
@@ -26,13 +24,9 @@ def test_computes_without_stored_runs(notebook, tmp_path, monkeypatch):
         pytest.skip(reason)
     monkeypatch.setenv("ISING_LIB_RESULTS", "")
     monkeypatch.setenv("ISING_LIB_CACHE", str(tmp_path / "cache"))
-    executed = tmp_path / "out.ipynb"
-    command = [sys.executable, "-m", "papermill", str(notebook), str(executed), "-k", "python3"]
-    preset = ["-f", str(ROOT / "notebooks" / "presets" / "quick.yaml"), "--no-progress-bar"]
-    subprocess.run([*command, *preset], check=True, cwd=ROOT)
     values = execute.presets()["quick"]
+    executed = papermill.execute_notebook(notebook, None, values, progress_bar=False, cwd=ROOT)
     computed = {path.stem for path in (tmp_path / "cache").glob("*.npz")}
     plan = {store.key(worlds.describe(config)) for config in execute.plan(notebook.stem, values)}
     assert computed == plan, "the notebook took its runs from somewhere else"
-    cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
-    assert all(cell.execution_count for cell in cells)
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")

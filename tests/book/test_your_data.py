@@ -266,23 +266,6 @@ def test_the_verdict_says_the_worst_first(checks, said):
     assert both[0].startswith("Good reproduces the data's means, covariances and distribution")
 
 
-def test_independent_spins_are_not_called_better(rng):
-    """No couplings: in 20 sets a gain of two standard errors has probability below 0.4 in all."""
-    better = 0
-    for _ in range(20):
-        spins = (2 * (rng.random((500, 10)) < 0.3) - 1).astype(np.int8)
-        training, test, _ = ours.hold_out(spins, rng, [])
-        models = {"x": estimators.maximum_likelihood(training, 1 / 800).model}
-        models["independent"] = ours.independent(training)
-        scores = {
-            name: -np.logaddexp(0, -2 * test * (m.fields + test @ m.couplings)).mean(1)
-            for name, m in models.items()
-        }
-        gain = scores["x"] - scores["independent"]
-        better += gain.mean() > 1.96 * gain.std(ddof=1) / np.sqrt(len(gain))
-    assert better <= 1
-
-
 def test_held_out_samples_are_whole_and_not_in_the_training_part(rng):
     spins = np.unique(2 * rng.integers(0, 2, (300, 12)) - 1, axis=0).astype(np.int8)
     spins[::3, 0] = 0
