@@ -30,7 +30,7 @@ from ising_lib import _checks, _files, exact
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 YOUR_DATA = "your_data"
-_QUIET = ["--IPKernelApp.log_level=40"]  # errors; no warning that the kernel is reached over 127.0.0.1
+_QUIET = ["--IPKernelApp.log_level=50"]  # no warning of 127.0.0.1, no error where it is stopped while busy
 _RETINA = {"n_spins": 160, "n_missing": "n_spins"}
 _MOST = {  # what the worlds do not know: the most of a parameter that a notebook can use
     "fig02_missing_points": dict.fromkeys(("n_spins_enumerated", "n_live_spins"), exact.MAX_SPINS),
