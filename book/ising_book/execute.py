@@ -23,8 +23,7 @@ import papermill
 import yaml
 from nbconvert import preprocessors
 
-from ising_book import claims, firmness
-from ising_experiments import provenance, runs, store, worlds
+from ising_experiments import provenance, store, worlds
 from ising_lib import _checks, _files, exact
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +83,8 @@ def plan(name, values=None):
     Args:
         name, values: of the notebook, and parameters other than its own.
     """
+    from ising_experiments import runs  # they load PyTorch, which takes seconds
+
     namespace = parameters(name) | (values or {})
     for key, most in _MOST.get(name, {}).items():
         _checks.count(key, namespace[key], maximum=namespace.get(most, most))
@@ -225,6 +226,8 @@ def figures_of(entries):
 
 def write_claims():
     """Rewrite the measured part of ``book/claims.md`` and the badges, from the tables and stored runs."""
+    from ising_book import claims, firmness
+
     entries, path = yaml.safe_load(CLAIMS.read_text()), ROOT / "book" / "claims.md"
     cells = yaml.safe_load(FIRMNESS.read_text())
     figures = figures_of([*entries, {"rows": cells}])

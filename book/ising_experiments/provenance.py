@@ -2,13 +2,13 @@
 
 import contextlib
 import functools
+import importlib.metadata
 import os
 import platform
 import subprocess
 from pathlib import Path
 
 import numpy as np
-import torch
 
 import ising_lib
 from ising_experiments import store
@@ -28,7 +28,7 @@ def record(code, precision, started, seconds, core_seconds):
         "machine": machine(),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "torch": torch.__version__,
+        "torch": importlib.metadata.version("torch"),
         "precision": precision,
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
