@@ -42,6 +42,7 @@ pdf: .venv/installed ## print the book to one PDF, by a Chromium or Chrome of th
 	  $(BIN)/ising-book pdf -o _build/pdf/inverse-ising-companion.pdf)
 
 test check mutants: export OMP_NUM_THREADS := 1 # processes side by side: more threads would wait for each other
+test check mutants: export PYTHONDONTWRITEBYTECODE := # hundreds of processes load the same modules
 
 check: .venv/installed ## for every day: lint and the fast tests
 	$(call step,lint,$(LINT))

@@ -8,7 +8,6 @@ import time
 import numpy as np
 import torch
 from scipy import optimize
-from torch._inductor.utils import fresh_cache
 
 from ising_lib import ddpm, denoisers, erasure, ising, sampling
 from ising_lib.ising import split_vector
@@ -29,6 +28,8 @@ def _training(lines, n_spins, n_steps, batch_size, n_updates, compiled):
 
     def some_updates(steps):
         list(itertools.islice(steps, n_updates))
+
+    from torch._inductor.utils import fresh_cache  # takes seconds
 
     plain, changed = loop(lambda initial: initial), loop(torch.compile if compiled else copy.copy)
     clock = time.perf_counter()

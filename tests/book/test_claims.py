@@ -44,8 +44,12 @@ def needs_recording(entry):
     return any(row["statistic"] == "recovery_gain" for row in entry["rows"])
 
 
+def takes_seconds(entry):
+    return any(row["statistic"] in ("recovery_gain", "error_over_rivals") for row in entry["rows"])
+
+
 EACH = [
-    pytest.param(entry, marks=[pytest.mark.slow] * needs_recording(entry), id=f"claim {entry['claim']}")
+    pytest.param(entry, marks=[pytest.mark.slow] * takes_seconds(entry), id=f"claim {entry['claim']}")
     for entry in ENTRIES
 ]
 
@@ -86,6 +90,7 @@ def test_the_page_holds_the_ten_claims_first_then_ours_and_nothing_else():
             execute.claims_on_page(PAGE.replace(mark, "%"))
 
 
+@pytest.mark.slow
 def test_every_figure_with_runs_that_a_claim_names_is_measured(figures):
     """A row may wait for a notebook; not for runs of a notebook that is executed."""
     executed = {path.stem for path in execute.FOLDER.glob("*.ipynb")}
@@ -205,6 +210,7 @@ def test_settings_of_one_repetition_are_no_trials_of_their_own():
     assert (pooled.low, pooled.high, pooled.count) == pytest.approx((alone.low, alone.high, 3))
 
 
+@pytest.mark.slow
 def test_a_true_effect_is_hardly_ever_called_false_however_many_repetitions(rng):
     """Ratios of mean exp(−0.1) and spread 0.3: P(does not hold) < 2.5 %, and P(holds) rises to 1.
 

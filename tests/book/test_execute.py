@@ -178,6 +178,7 @@ def test_no_loop_stands_in_two_notebooks():
     assert [sorted(names) for names in where.values() if len(names) > 1] == []
 
 
+@pytest.mark.slow
 def test_the_cost_page_is_what_the_runs_say():
     """Written by every refresh: each run of the plans, all of them stored."""
     page = (ROOT / "book" / "runs.md").read_text()

@@ -31,6 +31,7 @@ def shown():
     return tables[0][2:]
 
 
+@pytest.mark.slow
 def test_every_cell_of_the_page_is_what_the_store_says(cells, shown):
     assert len(cells) == len(shown)
     assert sum(cell.effect is not None for cell in cells) >= 60

@@ -79,6 +79,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_parameters_are_the_truth_within_their_errors(made):
     """z of 21 parameters: a mean square of 1 ± 0.3; |z| > 4 has probability 6e-5, 0.1 % for the largest."""
     table = rows(made / "parameters.csv")
@@ -92,6 +93,7 @@ def test_parameters_are_the_truth_within_their_errors(made):
         assert 0.5 < np.sqrt((scores**2).mean()) < 1.6
 
 
+@pytest.mark.slow
 def test_all_files_hold_the_same_model(made):
     table = rows(made / "parameters.csv")
     vector = np.array([float(row["maximum_likelihood"]) for row in table])
@@ -138,6 +140,7 @@ def assert_self_contained(text):
     assert "default-src 'none'" in text
 
 
+@pytest.mark.slow
 def test_the_page_is_self_contained_and_begins_with_the_verdict(made):
     text = (made / "report.html").read_text()
     assert_self_contained(text)
@@ -155,6 +158,7 @@ def test_the_page_is_self_contained_and_begins_with_the_verdict(made):
     assert "{{ 7 * 7 }}" in html.unescape(text)
 
 
+@pytest.mark.slow
 def test_every_file_is_in_the_record_and_the_record_repeats_it(made):
     run = json.loads((made / "run.json").read_text())
     assert {path.name for path in made.iterdir()} == {*run["sha256"], "run.json"}
@@ -308,12 +312,14 @@ def called_different(rng, draw, second, size=1):
     return sum((p <= 0.05).any() for *_, p in pairs)
 
 
+@pytest.mark.slow
 def test_equal_groups_are_called_different_in_one_analysis_of_twenty(rng):
     """40 · 0.05 = 2; seven have probability 0.3 %.  Without correction, 15 couplings give one in two."""
     second = np.arange(300) < 120
     assert called_different(rng, lambda rng: exact.sample(EQUAL, 300, rng=rng), second) <= 6
 
 
+@pytest.mark.slow
 def test_blocks_are_mixed_where_rows_repeat_each_other(rng):
     """As above for halves of τ = 9, mixed in blocks of 45; row by row, nearly every analysis errs."""
     halves = np.arange(1000) >= 500

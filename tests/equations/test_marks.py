@@ -112,6 +112,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```\n\n(?:```text\n(.*?)^```\n)?", re.DOT
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]\d+)?")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_code_of_a_chapter_prints_what_the_page_shows(page, capsys):
     """Each block by itself, as a reader would paste it.  Words are equal, numbers nearly so.

@@ -120,6 +120,7 @@ def test_log_partition_of_lone_spins_is_exact(rng):
     assert error == 0
 
 
+@pytest.mark.slow
 def test_the_recording_has_the_moments_of_its_fit(recording, rng):
     """40 neurons, 8,000 bins: all 820 moments of the fit within the noise of the data."""
     spins = datasets.split(datasets.most_active_spins(recording)[0], 8000, 1, rng=rng)[0]

@@ -142,6 +142,7 @@ def test_training_finds_the_regression_of_noise_on_noised_spins(rng):
     np.testing.assert_allclose(found[1:], np.sqrt(1 - schedule.alphas_bar), rtol=0, atol=0.02)
 
 
+@pytest.mark.slow
 def test_training_overfits_two_configurations():
     """The loss passes 0.36, the best of any ε̂ ∝ σ_t, and nears 0.040, that of the perfect denoiser."""
     steps = [(s.loss, s.denoiser) for s in train(500, learning_rate=3e-3, batch_size=128, average=0.98)]
@@ -224,6 +225,7 @@ def test_auto_precision_uses_bfloat16_units_and_says_when_it_does_without(units,
     assert caplog.text.count("no bfloat16 units") == (not any(units))
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_and_samples_the_same_law(rng):
     """Eight bits of mantissa: losses agree to 1 %, moments within the errors of sampling."""
     losses = [[s.loss for s in train(5, precision=p)] for p in ("float32", "bfloat16")]

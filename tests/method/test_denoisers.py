@@ -158,6 +158,7 @@ def test_mean_field_with_the_true_parameters_solves_the_tap_equations():
     assert errors[1] > 1e-6  # above the rounding of float32
 
 
+@pytest.mark.slow
 def test_training_the_mean_field_finds_the_maximum_of_the_likelihood():
     """It lies nearer to the exact estimate from the same samples than that does to the truth."""
     truth = ising.gaussian(8, 0.5, 0.5, rng=np.random.default_rng(1))
@@ -174,6 +175,7 @@ def test_training_the_mean_field_finds_the_maximum_of_the_likelihood():
     assert np.polyfit(best, found, 1)[0] == pytest.approx(1, abs=0.04)
 
 
+@pytest.mark.slow
 def test_a_small_perceptron_learns_couplings_too():
     """Its loss falls below that of the best independent spins, by most of what couplings can give."""
     truth = small_model(1.5, n_spins=6)

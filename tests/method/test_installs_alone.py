@@ -67,6 +67,7 @@ def test_every_import_is_declared():
             assert tops <= {*declared, *sys.stdlib_module_names, "ising_lib"}, path.name
 
 
+@pytest.mark.slow
 def test_the_example_runs_on_links_to_the_base_requirements(tmp_path):
     venv.create(tmp_path / "environment", symlinks=True)
     [site] = (tmp_path / "environment").glob("lib/python*/site-packages")
