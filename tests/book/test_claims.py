@@ -44,16 +44,10 @@ def needs_recording(entry):
     return any(row["statistic"] == "recovery_gain" for row in entry["rows"])
 
 
-def takes_seconds(entry):
-    return any(row["statistic"] in ("recovery_gain", "error_over_rivals") for row in entry["rows"])
+EACH = [pytest.param(entry, id=f"claim {entry['claim']}") for entry in ENTRIES]
 
 
-EACH = [
-    pytest.param(entry, marks=[pytest.mark.slow] * takes_seconds(entry), id=f"claim {entry['claim']}")
-    for entry in ENTRIES
-]
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", EACH)
 def test_the_page_is_what_the_runs_say(entry, figures, firm, request):
     """Each section, with its numbers, verdicts and sentences, and its line in the table of all."""

@@ -304,6 +304,7 @@ def test_a_run_says_how_long_it_will_take_and_nothing_where_all_is_stored(home, 
         assert run("run", "fig08").stderr == said
 
 
+@pytest.mark.slow
 def test_the_bar_moves_at_once_and_ends_where_the_notebook_expects(monkeypatch):
     """One step a second; what the notebook writes on its standard error gives the end."""
     terminal = io.StringIO()

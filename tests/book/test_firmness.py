@@ -49,6 +49,7 @@ def test_every_cell_of_the_page_is_what_the_store_says(cells, shown):
         assert numbers[:1] == pytest.approx([cell.effect.mean], abs=0.0051)
 
 
+@pytest.mark.slow
 def test_cells_of_two_draws_by_hand(cells):
     """Claim 1 over the truths, with SciPy's own t interval on the logarithms."""
     ratios, fired = [], []

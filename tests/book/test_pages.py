@@ -189,6 +189,7 @@ def sources(program):
     return [string for folders in found for folder in folders for string in templates(folder)]
 
 
+@pytest.mark.slow
 def test_messages_are_those_of_the_code():
     entries = ENTRY.findall(text("troubleshooting"))
     assert len(entries) > 25

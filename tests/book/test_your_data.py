@@ -327,6 +327,7 @@ def test_blocks_are_mixed_where_rows_repeat_each_other(rng):
     assert called_different(rng, sticky, halves, 1) >= 25
 
 
+@pytest.mark.slow
 def test_a_planted_difference_is_found_and_named(tmp_path, rng):
     """ΔJ = 0.6 against an error of 0.08: one pair differs, by an interval; the rare spin is out."""
     spins = np.concatenate([exact.sample(model, 300, rng=rng) for model in (EQUAL, other_coupling(0.6))])
@@ -362,6 +363,7 @@ def test_the_effective_number_of_samples_makes_errors_right(tmp_path, rng):
     assert 0.75 < np.sqrt(np.mean(np.square(scores))) < 1.35
 
 
+@pytest.mark.slow
 def test_the_estimate_is_that_of_both_fits(monkeypatch, tmp_path):
     """In seconds of this process: within a factor of four of what the two fits of the page take."""
     monkeypatch.setattr(ours, "time", SimpleNamespace(perf_counter=time.process_time))

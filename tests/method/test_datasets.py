@@ -71,6 +71,7 @@ FACTS = {  # shape, spins that are +1, different samples: counted in the files b
 }
 
 
+@pytest.mark.slow
 @pytest.mark.recording
 @pytest.mark.parametrize("name", FACTS)
 def test_other_recordings_are_the_published_ones(name):
