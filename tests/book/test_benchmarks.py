@@ -153,7 +153,8 @@ def test_streamed_samples_are_those_of_the_file(tmp_path, rng):
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.slow
-def test_every_row_runs_and_renders(name):
+def test_every_row_runs_and_renders(name, monkeypatch):
+    monkeypatch.setattr(network, "_SQUARE", (64, 64, 64))
     with runs.one_thread():
         measured = benchmarks.entry(benchmarks.ROWS[name](**SMALL[name]), 1.0)
     assert len(measured["lines"]) >= 3

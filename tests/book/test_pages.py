@@ -49,6 +49,12 @@ def table(page, title):
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
+@pytest.mark.slow
+def test_the_book_renders_without_a_warning():
+    """Warnings are errors.  The browser's tests open these pages."""
+    assert execute.rendered().is_file()
+
+
 # ------------------------------------------------------------------ the thesis and the book, side by side
 
 
