@@ -30,7 +30,7 @@ def impute(model, spins, rule="argmax", *, rng=None):
     _checks.choice("rule", rule, ("argmax", "marginal"))
     if rule == "marginal":
         return np.where(probability_up(model, spins, rng=rng) >= 0.5, 1, -1).astype(np.int8)
-    return _fill(model, spins, rng, _most_probable, _anneal).astype(np.int8)
+    return _fill(model, spins, rng, _most_probable, _anneal, settle=True).astype(np.int8)
 
 
 def random_mask(shape, n_missing, *, rng):
@@ -56,7 +56,7 @@ def log_odds(model, spins, *, rng=None):
     return np.where(np.equal(spins, 0), odds, np.copysign(np.inf, spins))
 
 
-def _fill(model, spins, rng, enumerate_one, sample_many):
+def _fill(model, spins, rng, enumerate_one, sample_many, settle=False):
     """Fill each row with values for its missing spins, exactly where they can be enumerated."""
     _checks.instance("model", model, IsingModel)
     spins = _checks.spins("spins", spins, model.n_spins, allow_missing=True)
@@ -71,10 +71,15 @@ def _fill(model, spins, rng, enumerate_one, sample_many):
             )
         _checks.generator("rng", rng)
         filled[large] = sample_many(model, spins[large], rng)
-    for row in np.flatnonzero((n_missing > 0) & ~large):
-        missing = np.flatnonzero(spins[row] == 0)
-        fields = model.fields[missing] + model.couplings[missing] @ spins[row]  # zeros add nothing
-        filled[row, missing] = enumerate_one(fields, model.couplings[np.ix_(missing, missing)])
+    small = filled[~large]
+    if settle:
+        _settle(model, small)
+    for row in small:
+        missing = np.flatnonzero(row == 0)
+        if missing.size:
+            fields = model.fields[missing] + model.couplings[missing] @ row  # zeros add nothing
+            row[missing] = enumerate_one(fields, model.couplings[np.ix_(missing, missing)])
+    filled[~large] = small
     return filled
 
 
@@ -95,20 +100,21 @@ def _table(fields, couplings):
 
 
 def _most_probable(fields, couplings):
-    """The argmax; spins that their field decides against all couplings at once are settled first."""
-    state, fields = np.zeros(len(fields)), fields.copy()
+    table, (first, second) = _table(fields, couplings)
+    a, b = np.unravel_index(table.argmax(), table.shape)
+    return np.concatenate([first[a], second[b]])
+
+
+def _settle(model, spins):
+    """Give missing spins, in place, the sign of a field that outweighs all open couplings  (Eq. S.13)."""
+    strengths = np.abs(model.couplings)
     while True:
-        free = state == 0
-        decided = free & (np.abs(fields) > np.abs(couplings[:, free]).sum(1))
+        missing = spins == 0
+        fields = model.fields + spins @ model.couplings
+        decided = missing & (np.abs(fields) > missing @ strengths)
         if not decided.any():
-            break
-        state[decided] = np.sign(fields[decided])
-        fields += couplings[:, decided] @ state[decided]
-    if free.any():
-        table, (first, second) = _table(fields[free], couplings[np.ix_(free, free)])
-        a, b = np.unravel_index(table.argmax(), table.shape)
-        state[free] = np.concatenate([first[a], second[b]])
-    return state
+            return
+        spins[decided] = np.sign(fields[decided])
 
 
 def _log_odds(fields, couplings):
