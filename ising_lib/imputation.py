@@ -106,7 +106,7 @@ def _most_probable(fields, couplings):
 
 
 def _settle(model, spins):
-    """Give missing spins, in place, the sign of a field that outweighs all open couplings  (Eq. S.13)."""
+    """Give missing spins, in place, the sign of a field that outweighs all open couplings."""
     strengths = np.abs(model.couplings)
     while True:
         missing = spins == 0
