@@ -147,7 +147,8 @@ def test_the_call_itself_works(row):
 
 INNER = "is called with what another function has checked"
 MODULES = {  # modules whose public functions take what others have checked, but for those with rows
-    "walk monitors choices extensions limits real_data firmness provenance scoring claims reading": INNER,
+    "walk monitors choices extensions limits real_data statistics provenance scoring": INNER,
+    "claims firmness reading": INNER,
     "style": "draws arrays of the notebooks; what does not fit together, matplotlib refuses",
     "doctor": "takes nothing that could be wrong",
     "cli": "has its own table, COMMANDS",

@@ -11,7 +11,7 @@ import yaml
 from scipy import stats
 
 from ising_book import claims, execute, firmness
-from ising_experiments import extensions, runs, store, walk, worlds
+from ising_experiments import extensions, runs, statistics, store, walk, worlds
 from ising_lib import ising, metrics, sampling
 
 ROOT = Path(__file__).parents[2]
@@ -113,10 +113,10 @@ def test_every_row_is_well_formed():
     known = {"measured", "figure", "only", "statistic", "with", "parameters", "rule", "check", "digits"}
     for row in ROWS:
         assert set(row) <= known | {"reading"}
-        assert row["statistic"] in claims.STATISTICS
+        assert row["statistic"] in statistics.STATISTICS
         assert claims._parsed(row["rule"])[0] in "<>"
         assert row["reading"].keys() <= set(claims.VERDICTS)
-    assert {row["statistic"] for row in (*ROWS, *CELLS)} == set(claims.STATISTICS), (
+    assert {row["statistic"] for row in (*ROWS, *CELLS)} == set(statistics.STATISTICS), (
         "a statistic that no row uses"
     )
 
@@ -310,7 +310,7 @@ ERRORS = {  # of fields 2 and 1/2 against couplings 1/2 and 2; of two inferences
     ],
 )
 def test_statistics_of_a_run_by_hand(name, options, changed, expected):
-    found = claims.STATISTICS[name](made(ERRORS | changed), **options)
+    found = statistics.STATISTICS[name](made(ERRORS | changed), **options)
     assert found == pytest.approx(expected)
 
 
@@ -327,11 +327,11 @@ def test_regret_of_a_rule_and_what_it_keeps():
             "both": with_errors(8.0),
         }
     )
-    regrets = {rule: claims.kept_over(run, rule) for rule in ("variance", "loss", "last", "oracle")}
+    regrets = {rule: statistics.kept_over(run, rule) for rule in ("variance", "loss", "last", "oracle")}
     assert regrets == pytest.approx({"variance": 4, "loss": 2, "last": 4, "oracle": 1})
-    assert claims.kept_over(run, "variance", n_iterations=4) == pytest.approx(2)
-    assert claims.kept_over(run, "last", n_iterations=1) == 1  # what comes later does not count
-    assert claims.kept_over(run, "loss", "both") == pytest.approx(2 / 8)
+    assert statistics.kept_over(run, "variance", n_iterations=4) == pytest.approx(2)
+    assert statistics.kept_over(run, "last", n_iterations=1) == 1  # what comes later does not count
+    assert statistics.kept_over(run, "loss", "both") == pytest.approx(2 / 8)
 
 
 def test_runs_that_differ_only_in_their_seeds_share_a_setting():
@@ -373,14 +373,14 @@ def test_recovery_is_that_of_silence_where_a_model_knows_nothing_else(monkeypatc
     quiet, loud = (np.r_[np.full(4, h), np.zeros(6)] for h in (-5.0, 5.0))
     config = worlds.describe(worlds.Retina(n_spins=4, seed=7))
     run = store.Run(config, {"quiet": quiet, "loud": loud}, {})
-    assert claims.recovery_gain(run, "quiet", "silent", [1, 2]) == {"1 missing": 0, "2 missing": 0}
-    gain = claims.recovery_gain(run, "loud", "silent", [2])["2 missing"]
-    _, mask = claims._hidden(run, 2)
+    assert statistics.recovery_gain(run, "quiet", "silent", [1, 2]) == {"1 missing": 0, "2 missing": 0}
+    gain = statistics.recovery_gain(run, "loud", "silent", [2])["2 missing"]
+    _, mask = statistics._hidden(run, 2)
     assert mask.sum() == 100
     assert gain == pytest.approx(100 * (2 * (test[mask] > 0).mean() - 1))
-    rest = claims.recovery_gain(run, "loud", "silent", [2], without_first=True)["2 missing"]
+    rest = statistics.recovery_gain(run, "loud", "silent", [2], without_first=True)["2 missing"]
     assert rest == pytest.approx(100 * (2 * (test[:, 1:][mask[:, 1:]] > 0).mean() - 1))
-    balanced = claims.recovery_gain(run, "loud", "silent", [2], score="balanced_accuracy")
+    balanced = statistics.recovery_gain(run, "loud", "silent", [2], score="balanced_accuracy")
     assert balanced == {"2 missing": 0}
 
 
@@ -397,7 +397,7 @@ def test_rivals_are_fitted_to_the_observed_samples_of_the_run(monkeypatch):
     couplings = -(inverse - np.diag(np.diag(inverse)))
     fields = np.arctanh(observed.mean(0)) - couplings @ observed.mean(0)
     error = metrics.thesis_mse(ising.IsingModel(fields, couplings), truth)
-    ratios = claims.error_over_rivals(run, {"mean_field": "mean field"})
+    ratios = statistics.error_over_rivals(run, {"mean_field": "mean field"})
     assert ratios == pytest.approx({"mean field": 15 * 0.01 / 5 / error})
 
 
@@ -407,7 +407,7 @@ def test_times_are_those_that_the_run_has_measured():
     run = store.Run(worlds.describe(worlds.Rivals()), {"seconds": seconds}, {})
     rivals = {"pseudolikelihood_bare": "pseudolikelihood", "mean_field": "mean field", "tap": "TAP"}
     expected = {"pseudolikelihood": 8 / 9, "mean field": 4.0, "TAP": 0.1}
-    assert claims.time_over_rivals(run, rivals) == pytest.approx(expected)
+    assert statistics.time_over_rivals(run, rivals) == pytest.approx(expected)
 
 
 def test_scores_of_missing_neurons_by_hand():
@@ -423,9 +423,9 @@ def test_scores_of_missing_neurons_by_hand():
     loss[0, 0] = [1.0, 1.0]
     run = store.Run(worlds.describe(config), {"counts": counts, "log_loss": loss}, {})
     pair = {"one": "pseudolikelihood", "other": "augmented"}
-    assert claims.score_difference(run, **pair, score="recall") == {"2 missing": 50, "4 missing": 0}
-    assert claims.score_difference(run, **pair, score="accuracy") == {"2 missing": 50, "4 missing": 0}
-    losses = claims.score_difference(run, "augmented", "independent", "log_loss")
+    assert statistics.score_difference(run, **pair, score="recall") == {"2 missing": 50, "4 missing": 0}
+    assert statistics.score_difference(run, **pair, score="accuracy") == {"2 missing": 50, "4 missing": 0}
+    losses = statistics.score_difference(run, "augmented", "independent", "log_loss")
     assert losses == {"2 missing": 0.75 - 0.5, "4 missing": 1.5}
 
 
@@ -434,7 +434,7 @@ def test_an_error_finds_its_twin_by_the_truth(monkeypatch):
     world = worlds.Discrete(n_spins=2, n_observed=300, seed=4, cycles=(1, 3))
     arrays = {"truth": np.zeros(3), "augmented": with_errors([1, 3]), "erasure": with_errors([4])[0]}
     run = store.Run(worlds.describe(world), arrays, {})
-    inside = claims.error_ratio(run, other="erasure")
+    inside = statistics.error_ratio(run, other="erasure")
     assert inside == pytest.approx({"C = 1": 1 / 4, "C = 3": 3 / 4})
     network = {"n_iterations": 30, "stop": True}
     training = worlds.Training(**network)
@@ -442,7 +442,7 @@ def test_an_error_finds_its_twin_by_the_truth(monkeypatch):
     twins = (worlds.Rivals(**truth), 2), (worlds.Augmentation(**truth, training=training), 8)
     kept = [(worlds.describe(w), made({"augmented": with_errors([error])[0]})) for w, error in twins]
     monkeypatch.setattr(store, "find", lambda plain: next((r for one, r in kept if one == plain), None))
-    found = [claims.error_ratio(run, None, *["augmented"] * 2, t, network) for t in ("rivals", "network")]
+    found = [statistics.error_ratio(run, None, *["augmented"] * 2, t, network) for t in ("rivals", "network")]
     assert [one["C = 3"] for one in found] == pytest.approx([3 / 2, 3 / 8])
     kept.clear()
-    assert np.isnan(claims.error_ratio(run, other="augmented", twin="rivals")["C = 1"])
+    assert np.isnan(statistics.error_ratio(run, other="augmented", twin="rivals")["C = 1"])

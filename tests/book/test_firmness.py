@@ -6,8 +6,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from ising_book import claims, execute, firmness
-from ising_experiments import store, worlds
+from ising_book import execute, firmness
+from ising_experiments import statistics, store, worlds
 
 ROWS = yaml.safe_load(execute.FIRMNESS.read_text())
 
@@ -78,12 +78,12 @@ def test_a_turn_is_chosen_by_one_draw_and_measured_by_the_other():
     run |= {"variance": np.array([[9.0, 9], [5, 9], [4, 9], [4, 9]])}
     run |= {"test_line": np.array(5.5), "observed_line": np.array(5.0)}
     run = Run(run)
-    assert claims.turn(run) == 2.6 / 2.0  # draw 0 chooses the second, draw 1 has 2.0 there
-    assert claims.turn(run, draw="second") == 2.5 / 2.0
-    assert claims.turn(run, half=True) == 1.0 / 2.0
-    assert (claims.fires(run), claims.fires(run, draw="second")) == (True, False)
-    assert claims.gain_kept(run) == 1.0  # the rule stops where draw 0 is lowest, too
-    assert claims.gain_kept(run, draw="second") == (4.0 - 2.5) / (4.0 - 2.0)
+    assert statistics.turn(run) == 2.6 / 2.0  # draw 0 chooses the second, draw 1 has 2.0 there
+    assert statistics.turn(run, draw="second") == 2.5 / 2.0
+    assert statistics.turn(run, half=True) == 1.0 / 2.0
+    assert (statistics.fires(run), statistics.fires(run, draw="second")) == (True, False)
+    assert statistics.gain_kept(run) == 1.0  # the rule stops where draw 0 is lowest, too
+    assert statistics.gain_kept(run, draw="second") == (4.0 - 2.5) / (4.0 - 2.0)
 
 
 def test_what_is_not_stored_is_not_measured():

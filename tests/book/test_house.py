@@ -30,15 +30,15 @@ ORDER = {
     "ising_lib": "_checks _files _torch ising exact sampling erasure _regression boltzmann estimators noise "
     "denoisers checkpoints ddpm stopping imputation datasets metrics discrete kinetic",
     "ising_experiments": "scoring worlds store provenance monitors walk extensions choices limits real_data "
-    "runs",
+    "runs statistics",
     "ising_book": "style claims firmness execute reading own_data pdf doctor cli __main__",
 }
 # Lines of Python.  We aim at 10,500 for all that is not a test and at 10,000 for the tests; until then
 # nothing may grow: what comes takes the place of something, and whoever cuts lowers the number here.
 LIMITS = {
     "ising_lib": (LIB, 2970),
-    "ising_experiments": (RUNS, 2420),
-    "ising_book": (BOOK, 2730),
+    "ising_experiments": (RUNS, 2730),
+    "ising_book": (BOOK, 2430),
     "all that is not a test": ([*SOURCES, *(ROOT / "notebooks").glob("*.py")], 15_640),
     "tests": ((ROOT / "tests").rglob("*.py"), 14_650),
 }
