@@ -313,12 +313,15 @@ def cache(
     typer.echo(f"{len(deleted)} files deleted, {len(kept)} kept because they are in use")
 
 
+_ANNOUNCED = r"Drawing anew|computing (in float32|the run again)"
+
+
 class _Clock:
     """A bar of seconds, on a terminal; "expected: 40 s" on the notebook's standard error sets its end."""
 
     def __enter__(self):
         self.bar = tqdm(unit=" s", disable=not sys.stderr.isatty(), leave=False)
-        self.ended = threading.Event()
+        self.ended, self.said = threading.Event(), set()
         threading.Thread(target=self._tick, daemon=True).start()
         return self
 
@@ -343,7 +346,8 @@ class _Clock:
         for line in map(str.strip, re.split(r"[\r\n]+", text)):
             if found := re.fullmatch(r"expected: (\d+) s", line):
                 self.expect(int(found[1]))
-            elif re.search(r"Drawing anew|computing (in float32|the run again)", line):
+            elif line not in self.said and re.search(_ANNOUNCED, line):
+                self.said.add(line)  # each process of a run says it
                 self.bar.clear()
                 typer.echo(line, err=True)
 

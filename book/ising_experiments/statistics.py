@@ -12,6 +12,7 @@ from scipy import stats
 
 from ising_experiments import choices, extensions, runs, scoring, store, walk, worlds
 from ising_lib import imputation, metrics, stopping
+from ising_lib.ising import IsingModel
 
 STATISTICS = {  # {name: function of a run}
     "over_bound": lambda run, name: run.over_bound(name),  # MSE of an inference over the Cramér–Rao bound
@@ -207,14 +208,13 @@ def recovery_gain(run, one, other, missing_counts, score="accuracy", without_fir
         score: field of metrics.Recovery.
         without_first: do not score the most active neuron.
     """
-    gains = {}
+    gains, world = {}, worlds.from_plain(run.config)
+    vectors = [None if name == "silent" else tuple(run[name].tolist()) for name in (one, other)]
     for n_missing in missing_counts:
-        test, mask = _hidden(run, n_missing)
+        test, mask = _hidden(world, n_missing)
         scored = mask & (np.arange(test.shape[1]) >= without_first)
-        found = [
-            getattr(metrics.recovery(test, _filled(run, name, n_missing), scored), score)
-            for name in (one, other)
-        ]
+        filled = [_filled(world, vector, n_missing) for vector in vectors]
+        found = [getattr(metrics.recovery(test, some, scored), score) for some in filled]
         gains[f"{n_missing} missing"] = 100 * (found[0] - found[1])
     return gains
 
@@ -262,24 +262,24 @@ def filled(run, model="auto", other="observed", early=False, without_first=False
 
 
 @functools.cache
-def _test_samples(run):
-    return walk.samples(worlds.from_plain(run.config))[1]
+def _test_samples(world):
+    return walk.samples(world)[1]
 
 
-def _hidden(run, n_missing):
+def _hidden(world, n_missing):
     """Test samples and which of their spins are missing: those of Figures 12 to 14."""
-    test = _test_samples(run)
-    rng = worlds.stream(run.config["seed"], "missing")
-    return test, imputation.random_mask(test.shape, n_missing, rng=rng)
+    test = _test_samples(world)
+    return test, imputation.random_mask(test.shape, n_missing, rng=worlds.stream(world.seed, "missing"))
 
 
 @functools.cache  # several rows look at the same model
-def _filled(run, name, n_missing):
-    test, mask = _hidden(run, n_missing)
-    if name == "silent":
+def _filled(world, vector, n_missing):
+    test, mask = _hidden(world, n_missing)
+    if vector is None:
         return np.where(mask, np.int8(-1), test)
+    model = IsingModel.from_vector(np.array(vector), world.n_spins)
     with runs.one_thread():  # many small products: threads would wait for each other
-        return scoring.recover({name: run.model(name)}, test, mask)[name]
+        return scoring.recover({"it": model}, test, mask)["it"]
 
 
 # ------------------------------------------------------------------ other methods

@@ -375,7 +375,7 @@ def test_recovery_is_that_of_silence_where_a_model_knows_nothing_else(monkeypatc
     run = store.Run(config, {"quiet": quiet, "loud": loud}, {})
     assert statistics.recovery_gain(run, "quiet", "silent", [1, 2]) == {"1 missing": 0, "2 missing": 0}
     gain = statistics.recovery_gain(run, "loud", "silent", [2])["2 missing"]
-    _, mask = statistics._hidden(run, 2)
+    _, mask = statistics._hidden(worlds.from_plain(config), 2)
     assert mask.sum() == 100
     assert gain == pytest.approx(100 * (2 * (test[mask] > 0).mean() - 1))
     rest = statistics.recovery_gain(run, "loud", "silent", [2], without_first=True)["2 missing"]
