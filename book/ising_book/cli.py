@@ -253,7 +253,7 @@ def _inferred(command, out, values):
         executed, record = folder / "executed.ipynb", folder / book.own_data.RUN
         values |= {"folder": str(folder.absolute())}
         try:
-            with _Clock() as clock:
+            with _Clock("; --rows N takes N rows at random, and is faster") as clock:
                 notebook = book.execute.execute(book.execute.YOUR_DATA, executed, values, progress=clock)
         except papermill.PapermillExecutionError as error:
             raise RuntimeError(f"{error.ename}: {error.evalue}") from None
@@ -319,6 +319,9 @@ _ANNOUNCED = r"Drawing anew|computing (in float32|the run again)"
 class _Clock:
     """A bar of seconds, on a terminal; "expected: 40 s" on the notebook's standard error sets its end."""
 
+    def __init__(self, advice=""):
+        self.advice = advice  # where it takes more than ten minutes
+
     def __enter__(self):
         self.bar = tqdm(unit=" s", disable=not sys.stderr.isatty(), leave=False)
         self.ended, self.said = threading.Event(), set()
@@ -339,7 +342,8 @@ class _Clock:
         if seconds > 10:
             self.bar.total = self.bar.n + round(seconds)
             self.bar.clear()
-            typer.echo(f"About {_duration(seconds)} on this machine.", err=True)
+            advice = self.advice if seconds > 600 else ""
+            typer.echo(f"About {_duration(seconds)} on this machine{advice}.", err=True)
 
     def write(self, text):
         """Pass on what our own packages announce, but neither bars nor other packages' warnings."""

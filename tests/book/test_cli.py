@@ -310,18 +310,21 @@ def test_the_bar_moves_at_once_and_ends_where_the_notebook_expects(monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
-    with cli._Clock() as clock:
+    with cli._Clock("; use less") as clock:
         clock.write("\rseed 0: 3it [00:01, 2.00it/s]\n\x1b[A")
         clock.write("auto.py:21: TqdmWarning: IProgress not found\n")
         clock.write("Drawing anew by parallel tempering\nexpected: 9 s\n")
         assert (clock.bar.total, terminal.getvalue().count("About")) == (None, 0)
-        assert "Drawing anew by parallel tempering\n" in terminal.getvalue()
+        clock.write("Drawing anew by parallel tempering\n")  # by another process of the same run
+        assert terminal.getvalue().count("Drawing anew by parallel tempering\n") == 1
         assert not re.search("seed 0|TqdmWarning", terminal.getvalue())
         clock.write("expected: 40 s\n")
         assert clock.bar.total == 40
         clock.ended.wait(3)
         assert 1 <= clock.bar.n <= 3
+        clock.write("expected: 1200 s\n")
     assert "About 40 s on this machine.\n" in terminal.getvalue()
+    assert "About 20 minutes on this machine; use less.\n" in terminal.getvalue()
 
 
 # --------------------------------------------------------------------------------------------------- help
