@@ -446,21 +446,24 @@ def _failed(row):
     """What the model does not reproduce, and what to do; empty where it reproduces all."""
     if "misfit_means" not in row:
         return "gives a model whose samples do not mix: its fit is unknown; do not use its parameters"
-    wrong, advice = [], "do not use its parameters"
-    for what in ("means", "covariances"):
-        if row[f"misfit_{what}"] > _MISFIT:
-            wrong.append(f"{what} (misfit {row[f'misfit_{what}']:.1f}, where noise makes about 1)")
+    wrong = [
+        f"{what} (misfit {row[f'misfit_{what}']:.1f}, where noise makes about 1)"
+        for what in ("means", "covariances")
+        if row[f"misfit_{what}"] > _MISFIT
+    ]
     if row["activity_distance"] > row["activity_noise"]:
-        if not wrong:
-            advice = (
-                "pairs alone do not explain it, as with inputs that all spins share; read the couplings as a "
-                "description of the pairs"
-            )
-        wrong.append(
+        activity = (
             f"distribution of the number of active spins (distance {row['activity_distance']:.3f}, where "
             f"noise makes at most {row['activity_noise']:.3f})"
         )
-    return f"does not reproduce the data's {', '.join(wrong)}: {advice}" if wrong else ""
+        if not wrong:
+            return (
+                f"reproduces the data's means and covariances, but not the {activity}: pairs alone do not "
+                "explain it, as with inputs that all spins share; read the couplings as a description of the "
+                "pairs"
+            )
+        wrong.append(activity)
+    return f"does not reproduce the data's {', '.join(wrong)}: do not use its parameters" if wrong else ""
 
 
 # %% [markdown]
