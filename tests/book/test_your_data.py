@@ -258,7 +258,7 @@ VERDICTS = [  # checks of one method, what is said of it
     (GOOD | {"gain": -0.1, "gain_error": 0.01}, "reproduces.*worse than independent spins do"),
     (GOOD | {"misfit_means": 13.4}, "^X does not reproduce the data's means \\(misfit 13.4.*do not use"),
     (GOOD | {"misfit_covariances": 2.0}, "^X does not reproduce the data's covariances"),
-    (GOOD | {"activity_distance": 0.03}, "^X reproduces .*covariances, but not the distr.*pairs alone do not"),
+    (GOOD | {"activity_distance": 0.03}, "^X reproduces .*covariances, but not the di.*pairs alone do not"),
     ({}, "^X gives a model whose samples do not mix"),
 ]
 
