@@ -266,7 +266,7 @@ def rendered():
     """The page to open, as ``render`` gives it; rendered anew only if a source has changed since."""
     page = ROOT / "_build" / "html" / "index.html"
     folders = [(ROOT / "book").rglob("*.*"), FOLDER.glob("*.ipynb"), (ROOT / "ising_lib").glob("*.py")]
-    found = [path for folder in folders for path in folder if path.suffix != ".pyc"]  # compiled modules are no sources
+    found = [path for folder in folders for path in folder if path.suffix != ".pyc"]
     sources = [ROOT / "_config.yml", ROOT / "_toc.yml", *found]
     newest = max(path.stat().st_mtime for path in sources)
     return page if page.exists() and page.stat().st_mtime > newest else render()
