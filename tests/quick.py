@@ -3,6 +3,7 @@
 Not collected by default: ``make test`` names this file, after the other tests.
 """
 
+import os
 from pathlib import Path
 
 import papermill
@@ -15,6 +16,15 @@ from tests.recording import recordings, why_absent
 ROOT = Path(__file__).parent.parent
 # firmness has no sizes of its own: it looks at the stored runs of the others
 NOTEBOOKS = sorted(path for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem != "firmness")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_core():
+    """For each worker: its notebooks then start no processes beside those that wait already."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        os.sched_setaffinity(0, {cores[worker % len(cores)]})
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

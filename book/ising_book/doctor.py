@@ -63,10 +63,10 @@ def processor():
     """PyTorch's version, the devices it can use, its threads, and bfloat16 in hardware."""
     import torch
 
+    from ising_experiments import runs
     from ising_lib import ddpm
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads, devices = torch.get_num_threads(), ["cpu"]
+    cores, threads, devices = runs.cores(), torch.get_num_threads(), ["cpu"]
     devices += ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
     logging.disable(logging.WARNING)  # it would say in a line of its own what is said here
     precision = ddpm.resolve_precision("auto")

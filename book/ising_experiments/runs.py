@@ -67,13 +67,13 @@ def find_or_compute(configs, *, jobs=None):
 
     Args:
         configs: of ``worlds.KINDS``.
-        jobs: runs at once; by default as many as there are cores.
+        jobs: runs at once; by default as many as there are cores for this process.
     """
     configs = list(configs)
     if jobs is not None:
         _checks.count("jobs", jobs)
     missing = [config for config in dict.fromkeys(configs) if store.find(worlds.describe(config)) is None]
-    jobs = min(len(missing), jobs or os.cpu_count() or 1)
+    jobs = min(len(missing), jobs or cores())
     if jobs > 1:
         spawn = multiprocessing.get_context("spawn")  # a forked torch can hang
         with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
@@ -82,6 +82,11 @@ def find_or_compute(configs, *, jobs=None):
                 future.result()
     found = {config: run(config) for config in dict.fromkeys(configs)}
     return [found[config] for config in configs]
+
+
+def cores():
+    """How many cores this process may use: fewer than there are where somebody, as by taskset, says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def by_config(configs):

@@ -22,14 +22,7 @@ SMALL = {
         "repeats": 1,
     },
     "erasure_machine": {"n_spins": 6, "n_samples": 2000, "n_few": 500, "repeats": 1},
-    "training_step": {
-        "n_spins": 6,
-        "n_observed": 300,
-        "n_steps": 20,
-        "batch_size": 16,
-        "n_turns": 2,
-        "turn": 2,
-    },
+    "training_step": {"n_spins": 6, "n_observed": 300, "n_steps": 20, "n_turns": 2, "turn": 2},
     "augmented_samples": {
         "n_spins": 6,
         "n_observed": 300,
@@ -176,12 +169,8 @@ def test_a_target_is_met_or_not():
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (0.0, "0"),
-        (6.54e8, "6.5 · 10⁸"),
-        (4.4e-7, "4.4 · 10⁻⁷"),
-        (12.345, "12.3"),
-        (1234.5, "1,234"),
-        (0.125, "0.125"),
+        *((0.0, "0"), (12.345, "12.3"), (1234.5, "1,234"), (0.125, "0.125")),
+        *((6.54e8, "6.5 · 10⁸"), (4.4e-7, "4.4 · 10⁻⁷")),
     ],
 )
 def test_numbers_are_short(value, shown):

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import datetime
+import os
 import re
 import subprocess
 import threading
@@ -84,6 +85,12 @@ def test_runs_side_by_side_give_the_bits_of_one_process():
     assert set(found[2].arrays) == set(here)
     assert all(found[2][name].tobytes() == np.asarray(array).tobytes() for name, array in here.items())
     assert (found[0]["truth"] != here["truth"]).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no process to cores")
+def test_runs_at_once_are_as_many_as_this_process_has_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5})
+    assert runs.cores() == 3
 
 
 def test_the_source_shown_is_that_of_the_functions():
