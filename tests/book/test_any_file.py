@@ -14,6 +14,8 @@ from ising_book import cli, own_data
 from ising_experiments import store, worlds
 from tests.strategies import DTYPES, FINITE, SAME, SPINS
 
+pytestmark = pytest.mark.slow
+
 
 def outcome(refusal, call, *arguments):
     """What a call gives, and None; or None, and the error with which it refuses."""

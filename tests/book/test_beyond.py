@@ -20,6 +20,8 @@ from ising_lib import (
 )
 from tests.book.small import TRAINING, Bar, L, cache, small_network, small_recording  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 # ------------------------------------------------------------------------------------------------ held out
 
 HELD_OUT = worlds.HeldOut(n_spins=6, n_observed=201, seed=2, held_out=0.25, training=TRAINING)
@@ -55,7 +57,6 @@ FAIR = worlds.FairRetina(
 )
 
 
-@pytest.mark.slow
 def test_fair_retina_scores_the_models_of_the_retina_run(small_recording):  # noqa: F811
     """Each count and sum again, from the models and the samples; and it holds nothing as wide as spins."""
     run = runs.run(FAIR)
@@ -157,7 +158,6 @@ def rivals():
     return extensions.rivals(RIVALS, Bar())
 
 
-@pytest.mark.slow
 def test_rivals_see_the_samples_of_the_augmentation_with_the_same_numbers(rivals):
     same = worlds.Augmentation(n_spins=6, n_observed=300, seed=2)
     observed, test = walk.samples(same)
@@ -172,7 +172,6 @@ def test_rivals_see_the_samples_of_the_augmentation_with_the_same_numbers(rivals
     assert rivals["bound"] == pytest.approx(exact_bound, rel=0.02)
 
 
-@pytest.mark.slow
 def test_every_method_of_rivals_answers_once(rivals):
     answers = np.array([rivals[name] for name in (*extensions.METHODS, "denoiser")])
     assert answers.shape == (16, L)
@@ -181,7 +180,6 @@ def test_every_method_of_rivals_answers_once(rivals):
     assert rivals["seconds"].shape == (15,)
 
 
-@pytest.mark.slow
 def test_a_method_that_refuses_is_named_and_leaves_nothing_nor_what_is_drawn_from_it(monkeypatch, caplog):
     """From a pool, with a perceptron, which holds no couplings to read."""
 

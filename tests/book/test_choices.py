@@ -7,6 +7,8 @@ from ising_experiments import choices, walk, worlds
 from ising_lib import erasure, estimators, imputation, metrics, stopping
 from tests.book.small import TRAINING, Bar, cache, changed, small_network, small_recording  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 
 def test_checkpoints_are_the_halves_of_the_training():
     assert choices.halvings(worlds.Training(n_iterations=8000)) == [250, 500, 1000, 2000, 4000, 8000]

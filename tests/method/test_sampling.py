@@ -43,6 +43,7 @@ def test_a_sampler_off_by_five_percent_is_found_out(rng):
     assert not moments_agree(sampling.sample(weaker, 100_000, rng=rng, **INDEPENDENT), model)
 
 
+@pytest.mark.slow
 def test_parallel_tempering_mixes_where_the_plain_heat_bath_is_stuck(caplog):
     """g = 3: deep valleys.  The ladder crosses between them and still keeps the law at β = 1."""
     model = ising.gaussian(12, 3.0, 0.5, rng=np.random.default_rng(1))
