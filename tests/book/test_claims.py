@@ -44,11 +44,8 @@ def needs_recording(entry):
     return any(row["statistic"] == "recovery_gain" for row in entry["rows"])
 
 
-EACH = [pytest.param(entry, id=f"claim {entry['claim']}") for entry in ENTRIES]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("entry", EACH)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"claim {entry['claim']}")
 def test_the_page_is_what_the_runs_say(entry, figures, firm, request):
     """Each section, with its numbers, verdicts and sentences, and its line in the table of all."""
     if needs_recording(entry):
