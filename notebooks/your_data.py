@@ -197,10 +197,15 @@ def fit_all(spins, seed, notes, augment=(), start=None, most=MAX_MATCHED):
             f"No model by maximum likelihood, which takes too long beyond {most} spins: choose fewer by --columns."
         )
     models[PLM] = IsingModel.from_vector(vector, n_spins)
-    models["Erasure Machine"] = erasure.fit(filled).model
+    by_machine = {"Erasure Machine": filled}
     if augment:
         more = generated(filled, *augment, stream(seed, "augmentation"))
-        models["Erasure Machine, augmented"] = erasure.fit(more).model
+        by_machine["Erasure Machine, augmented"] = more
+    for name, some in by_machine.items():
+        try:
+            models[name] = erasure.fit(some).model
+        except erasure.NotConverged:
+            notes.append(f"No model by the {name}: its fit does not converge on these samples.")
     return models, ridges, filled, added
 
 

@@ -23,7 +23,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ising_book import cli, doctor, execute, own_data
-from ising_lib import estimators, exact, ising, sampling
+from ising_lib import erasure, estimators, exact, ising, sampling
 from ising_lib.ising import IsingModel
 
 ROOT = Path(__file__).parents[2]
@@ -400,6 +400,16 @@ def test_two_groups_are_compared_on_the_page_and_in_a_file(tmp_path, monkeypatch
     assert len(found) == 15
     assert "<h2>The two groups</h2>" in Path("both_inferred", "report.html").read_text()
     assert "differences.csv" in json.loads(Path("both_inferred", "run.json").read_text())["sha256"]
+
+
+def test_a_machine_that_does_not_converge_is_named_and_the_others_stay(monkeypatch):
+    def never(_):
+        raise erasure.NotConverged("no", 1.0)
+
+    monkeypatch.setattr(erasure, "fit", never)
+    models, *_ = ours.fit_all(samples(200), 0, notes := [])
+    assert list(models) == ["maximum likelihood", "ridge PLM"]
+    assert notes == ["No model by the Erasure Machine: its fit does not converge on these samples."]
 
 
 def test_chains_that_do_not_mix_give_none(monkeypatch, rng):
