@@ -26,6 +26,8 @@ from tests.book import test_workflow
 from tests.book.small import Bar
 from tests.book.test_workflow import PATIENCE, ROOT, book, start  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.slow
+
 # ------------------------------------------------------------------------- other processes, threads, machines
 
 
@@ -72,7 +74,6 @@ def here():
         return find()
 
 
-@pytest.mark.slow
 def test_another_process_with_two_threads_finds_the_same_bits(here, tmp_path):
     """But for the regressions, whose matrix products BLAS divides among threads: 1e-16 of sums of 500 terms,
     times a condition number of less than 1e3."""
@@ -92,7 +93,6 @@ OLDER = {
 }
 
 
-@pytest.mark.slow
 def test_an_older_processor_finds_the_same_within_rounding(here, tmp_path):
     """Models and Monte Carlo samples bit for bit; fits as closely as they are converged; networks by a digit.
 
@@ -214,7 +214,6 @@ def stored(folder, expected):
     return names
 
 
-@pytest.mark.slow
 def test_a_notebook_run_that_was_struck_twice_ends_as_if_undisturbed(book):  # noqa: F811
     """SIGTERM cleans up; after SIGKILL there is nothing to be cleaned up but what begins with a dot."""
     cache, output = book / "cache", book / "executed"

@@ -10,6 +10,8 @@ from ising_experiments import monitors, store, walk, worlds
 from ising_lib import erasure, exact, ising, metrics, sampling, stopping
 from tests.book.small import TRAINING, WORLD, Bar, L, changed, small_network, small_recording  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def computed():
@@ -86,7 +88,6 @@ def test_another_seed_is_another_everything(arrays):
     assert differ(arrays, other, names) == names
 
 
-@pytest.mark.slow
 def test_looking_does_not_change_the_training(arrays):
     """Fewer samples at fewer checkpoints, 3 and 24 instead of 3, 8 and 24: the same losses of all updates."""
     other = walk.augmentation(changed(n_monitor=70, n_checkpoints=2), Bar())
@@ -103,7 +104,6 @@ def test_looking_does_not_change_the_training(arrays):
 
 
 @pytest.mark.parametrize("crossing_at", [1, 2, None])
-@pytest.mark.slow
 def test_stop_ends_the_training_at_the_crossing(crossing_at, monkeypatch):
     """The rule is made to fire at one checkpoint, or at none; without ``stop`` the run goes on to the end."""
 
